@@ -1,0 +1,237 @@
+//! Checked address arithmetic, and the one place where an address becomes a pointer.
+//!
+//! Everything a caller passes in goes through [`Region::new`] and [`Region::trim`], which refuse what does not fit the
+//! address space. The unchecked helpers are for addresses that already lie inside a region.
+
+use core::ptr::{self, NonNull};
+
+use crate::error::{AllocError, AllocResult};
+
+/// Rounds `address` (bytes) down to a multiple of `align` (bytes, a power of two). O(1).
+///
+/// # Examples
+///
+/// ```
+/// assert_eq!(allocator_core::address::align_down(0x1fff, 0x1000), 0x1000);
+/// ```
+#[must_use]
+#[inline]
+pub const fn align_down(address: usize, align: usize) -> usize {
+    debug_assert!(align.is_power_of_two());
+    address & !(align - 1)
+}
+
+/// Rounds `address` (bytes) up to a multiple of `align` (bytes, a power of two), or tells that the result would be past
+/// the end of the address space. O(1).
+///
+/// # Examples
+///
+/// ```
+/// use allocator_core::address::align_up;
+///
+/// assert_eq!(align_up(0x1001, 0x1000), Some(0x2000));
+/// assert_eq!(align_up(usize::MAX, 0x1000), None);
+/// ```
+#[must_use]
+#[inline]
+pub const fn align_up(address: usize, align: usize) -> Option<usize> {
+    debug_assert!(align.is_power_of_two());
+    match address.checked_add(align - 1) {
+        Some(sum) => Some(sum & !(align - 1)),
+        None => None,
+    }
+}
+
+/// Whether `address` (bytes) is a multiple of `align` (bytes, a power of two). O(1).
+///
+/// # Examples
+///
+/// ```
+/// use allocator_core::address::is_aligned;
+///
+/// assert!(is_aligned(0x3000, 0x1000));
+/// assert!(!is_aligned(0x3008, 0x1000));
+/// ```
+#[must_use]
+#[inline]
+pub const fn is_aligned(address: usize, align: usize) -> bool {
+    debug_assert!(align.is_power_of_two());
+    address & (align - 1) == 0
+}
+
+/// The address of `ptr` in bytes, its provenance exposed, so that [`pointer_at`] finds it again. O(1), no instruction.
+#[must_use]
+#[inline]
+pub fn address_of(ptr: NonNull<u8>) -> usize {
+    ptr.as_ptr().expose_provenance()
+}
+
+/// A pointer to `address`, or `None` for address 0. O(1), no instruction but the test.
+///
+/// The pointer takes up the provenance that whoever handed the memory over has exposed (an `as usize` cast or
+/// `expose_provenance` does that), so it reaches the whole of that memory, even where the address came from a pointer
+/// that was narrowed to one object.
+#[must_use]
+#[inline]
+pub fn pointer_at(address: usize) -> Option<NonNull<u8>> {
+    NonNull::new(ptr::with_exposed_provenance_mut(address))
+}
+
+/// The pointer that a caller hands back, widened again to the memory that it was cut from. O(1), no instruction.
+///
+/// `Box` and references narrow a pointer to the object behind it. An engine that keeps its own data in or beside freed
+/// blocks must not reach them through such a pointer.
+#[must_use]
+#[inline]
+pub fn widen(ptr: NonNull<u8>) -> NonNull<u8> {
+    let wide = ptr::with_exposed_provenance_mut(ptr.as_ptr().addr());
+    // SAFETY: the address is that of a `NonNull`.
+    unsafe { NonNull::new_unchecked(wide) }
+}
+
+/// A range of addresses that is not empty and does not reach past the end of the address space.
+///
+/// ```text
+///   start                end
+///     |####################|        start < end <= usize::MAX
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Region {
+    start: usize,
+    end: usize,
+}
+
+impl Region {
+    /// The region of `size` bytes from address `start`. O(1).
+    ///
+    /// # Errors
+    ///
+    /// [`AllocError::InvalidParam`] when `size` is 0 or `start + size` overflows.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use allocator_core::{AllocError, Region};
+    ///
+    /// assert_eq!(Region::new(0x1000, 0x800)?.end(), 0x1800);
+    /// assert_eq!(Region::new(usize::MAX, 2), Err(AllocError::InvalidParam));
+    /// # Ok::<(), AllocError>(())
+    /// ```
+    pub const fn new(start: usize, size: usize) -> AllocResult<Self> {
+        match start.checked_add(size) {
+            Some(end) if size > 0 => Ok(Self { start, end }),
+            _ => Err(AllocError::InvalidParam),
+        }
+    }
+
+    /// The region from address `start` up to, not including, address `end`. O(1).
+    ///
+    /// # Errors
+    ///
+    /// [`AllocError::InvalidParam`] when it would be empty.
+    pub const fn between(start: usize, end: usize) -> AllocResult<Self> {
+        if start < end { Ok(Self { start, end }) } else { Err(AllocError::InvalidParam) }
+    }
+
+    /// The largest part of the region whose ends are multiples of `align` (bytes, a power of two). O(1).
+    ///
+    /// # Errors
+    ///
+    /// [`AllocError::InvalidParam`] when nothing is left.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use allocator_core::Region;
+    ///
+    /// let pages = Region::new(0x1001, 0x3000)?.trim(0x1000)?;
+    /// assert_eq!((pages.start(), pages.end()), (0x2000, 0x4000));
+    /// # Ok::<(), allocator_core::AllocError>(())
+    /// ```
+    pub const fn trim(self, align: usize) -> AllocResult<Self> {
+        match align_up(self.start, align) {
+            Some(start) => Self::between(start, align_down(self.end, align)),
+            None => Err(AllocError::InvalidParam),
+        }
+    }
+
+    /// [`trim`](Self::trim), and the start moved off address 0, which no byte allocator may hand out. O(1).
+    ///
+    /// # Errors
+    ///
+    /// [`AllocError::InvalidParam`] when nothing is left.
+    pub const fn trim_for_bytes(self, align: usize) -> AllocResult<Self> {
+        let start = if self.start == 0 { align } else { self.start };
+        match Self::between(start, self.end) {
+            Ok(region) => region.trim(align),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The first address.
+    #[must_use]
+    pub const fn start(self) -> usize {
+        self.start
+    }
+
+    /// The address behind the last one.
+    #[must_use]
+    pub const fn end(self) -> usize {
+        self.end
+    }
+
+    /// The size in bytes, at least 1.
+    #[must_use]
+    pub const fn size(self) -> usize {
+        self.end - self.start
+    }
+
+    /// Whether the two share an address. O(1).
+    #[must_use]
+    pub const fn overlaps(self, other: Self) -> bool {
+        self.start < other.end && other.start < self.end
+    }
+
+    /// Whether all of `other` lies in `self`. O(1).
+    #[must_use]
+    pub const fn contains(self, other: Self) -> bool {
+        self.start <= other.start && other.end <= self.end
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_region_at_the_very_end_of_the_address_space() {
+        let top = Region::new(usize::MAX - 0xfff, 0xfff).unwrap();
+        assert_eq!(top.end(), usize::MAX);
+        assert_eq!(top.trim(0x1000), Err(AllocError::InvalidParam));
+        assert_eq!(Region::new(usize::MAX - 1, 1).unwrap().trim(0x1000), Err(AllocError::InvalidParam));
+    }
+
+    #[test]
+    fn byte_regions_leave_address_zero_alone() {
+        let low = Region::new(0, 0x1000).unwrap();
+        assert_eq!(low.trim_for_bytes(64).unwrap().start(), 64);
+        assert_eq!(low.trim(64).unwrap().start(), 0);
+        assert_eq!(Region::new(0, 64).unwrap().trim_for_bytes(64), Err(AllocError::InvalidParam));
+        assert_eq!(Region::new(0, 8).unwrap().trim_for_bytes(64), Err(AllocError::InvalidParam));
+    }
+
+    #[test]
+    fn overlap_is_symmetric_and_excludes_touching() {
+        let region = |start, size| Region::new(start, size).unwrap();
+        for (a, b, overlap) in [
+            (region(10, 10), region(20, 10), false),
+            (region(10, 10), region(19, 1), true),
+            (region(10, 10), region(1, 10), true),
+            (region(10, 10), region(1, 9), false),
+            (region(10, 10), region(5, 50), true),
+        ] {
+            assert_eq!(a.overlaps(b), overlap);
+            assert_eq!(b.overlaps(a), overlap);
+        }
+    }
+}

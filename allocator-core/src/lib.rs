@@ -1,0 +1,48 @@
+//! The contracts of the allocator family, and the parts that every engine shares.
+//!
+//! | module | holds |
+//! | --- | --- |
+//! | [`error`] | [`AllocError`], the one error type |
+//! | [`traits`] | [`BaseAllocator`], [`ByteAllocator`], [`PageAllocator`], [`IdAllocator`] |
+//! | [`address`] | checked address arithmetic, [`Region`], and the one place where an address becomes a pointer |
+//! | [`regions`] | [`RegionTable`], the memory of an engine that must refuse overlaps |
+//! | `forward` | the traits for `&mut A` |
+//! | `conformance` | (feature `conformance`) the behavioural test suite for implementations of the traits |
+//!
+//! The crate depends on nothing but `core`; only the `conformance` feature uses `std`.
+//!
+//! # Examples
+//!
+//! Code that is generic over the engine needs only the traits:
+//!
+//! ```
+//! use allocator_core::{AllocResult, PageAllocator};
+//!
+//! /// Takes `num_frames` frames for a DMA buffer that a device with 24 address bits can reach.
+//! fn dma_buffer<P: PageAllocator>(pages: &mut P, num_frames: usize) -> AllocResult<usize> {
+//!     let base = pages.alloc_pages(num_frames, P::PAGE_SIZE)?;
+//!     if base + num_frames * P::PAGE_SIZE <= 1 << 24 {
+//!         return Ok(base);
+//!     }
+//!     pages.dealloc_pages(base, num_frames)?;
+//!     Err(allocator_core::AllocError::NoMemory)
+//! }
+//! ```
+
+#![no_std]
+
+#[cfg(feature = "conformance")]
+extern crate std;
+
+pub mod address;
+#[cfg(feature = "conformance")]
+pub mod conformance;
+pub mod error;
+mod forward;
+pub mod regions;
+pub mod traits;
+
+pub use address::Region;
+pub use error::{AllocError, AllocResult};
+pub use regions::RegionTable;
+pub use traits::{BaseAllocator, ByteAllocator, IdAllocator, PageAllocator};

@@ -1,0 +1,134 @@
+//! The table against a plain list of bytes, over memory that it may write to.
+
+extern crate std;
+
+use std::vec;
+use std::vec::Vec;
+
+use super::*;
+
+/// A table over a few KiB of real memory, in units of 64 bytes, beside a list of which units were handed over.
+struct Checked {
+    memory: Vec<u64>,
+    taken: Vec<bool>,
+    table: RegionTable,
+}
+
+impl Checked {
+    const UNIT: usize = 64;
+
+    fn new(units: usize) -> Self {
+        let memory = vec![0u64; units * Self::UNIT / 8];
+        Self { memory, taken: vec![false; units], table: RegionTable::new() }
+    }
+
+    fn region(&mut self, first: usize, units: usize) -> Region {
+        let start = self.memory.as_mut_ptr().expose_provenance();
+        Region::new(start + first * Self::UNIT, units * Self::UNIT).unwrap()
+    }
+
+    fn insert(&mut self, first: usize, units: usize) -> AllocResult<usize> {
+        let region = self.region(first, units);
+        let before: usize = self.table.extents().map(Region::size).sum();
+        // SAFETY: the region lies in `memory`, which nobody else uses.
+        let usable = unsafe { self.table.insert(region, Self::UNIT) };
+        let after: usize = self.table.extents().map(Region::size).sum();
+        let any_taken = self.taken[first..first + units].contains(&true);
+        match usable {
+            Ok(usable) => {
+                assert!(!any_taken, "an overlap was accepted");
+                assert!(region.contains(usable));
+                assert_eq!(usable.end(), region.end());
+                assert_eq!(after, before + region.size());
+                self.taken[first..first + units].fill(true);
+                Ok(region.size() - usable.size())
+            }
+            Err(error) => {
+                assert_eq!(after, before);
+                assert_eq!(error == AllocError::MemoryOverlap, any_taken);
+                Err(error)
+            }
+        }
+    }
+
+    /// What the table says it has must be what was handed over.
+    fn assert_extents(&mut self) {
+        for unit in 0..self.taken.len() {
+            let region = self.region(unit, 1);
+            let has = self.table.extents().any(|extent| extent.contains(region));
+            assert_eq!(has, self.taken[unit], "unit {unit}");
+        }
+        let extents: Vec<_> = self.table.extents().collect();
+        for (index, extent) in extents.iter().enumerate() {
+            assert!(!extents[..index].iter().any(|other| other.overlaps(*extent)));
+        }
+    }
+}
+
+#[test]
+fn many_disjoint_regions_each_remembered() {
+    let mut checked = Checked::new(300);
+    let mut written = 0;
+    for first in (0..300).step_by(4) {
+        written += checked.insert(first, 3).unwrap();
+        checked.assert_extents();
+    }
+    let beyond_inline = 75 - RegionTable::INLINE;
+    let segments = beyond_inline.div_ceil(RegionTable::PER_SEGMENT);
+    assert_eq!(written, segments * RegionTable::SEGMENT_SIZE);
+    for first in 0..297 {
+        let expected = if first % 4 == 3 { None } else { Some(AllocError::MemoryOverlap) };
+        assert_eq!(checked.insert(first, 1).err(), expected, "unit {first}");
+    }
+}
+
+#[test]
+fn regions_that_touch_are_one_extent() {
+    for order in [[0, 1, 2], [2, 1, 0], [0, 2, 1], [2, 0, 1], [1, 0, 2], [1, 2, 0]] {
+        let mut checked = Checked::new(6);
+        for region in order {
+            assert_eq!(checked.insert(2 * region, 2).unwrap(), 0);
+        }
+        checked.assert_extents();
+        assert_eq!(checked.table.extents().count(), 1);
+    }
+}
+
+#[test]
+fn merging_makes_room_in_the_table() {
+    let mut checked = Checked::new(64);
+    for index in 0..RegionTable::INLINE {
+        assert_eq!(checked.insert(4 * index, 2).unwrap(), 0);
+    }
+    assert_eq!(checked.insert(2, 2).unwrap(), 0, "joins the first two");
+    assert_eq!(checked.insert(60, 2).unwrap(), 0, "takes the room that became free");
+    assert_eq!(checked.insert(56, 2).unwrap(), RegionTable::SEGMENT_SIZE, "the table is full again");
+    checked.assert_extents();
+}
+
+#[test]
+fn a_region_too_small_for_its_segment_is_refused() {
+    let mut checked = Checked::new(64);
+    for index in 0..RegionTable::INLINE {
+        checked.insert(3 * index, 1).unwrap();
+    }
+    assert_eq!(checked.insert(40, 1), Err(AllocError::InvalidParam));
+    checked.assert_extents();
+    assert_eq!(checked.insert(40, 2).unwrap(), RegionTable::SEGMENT_SIZE);
+    checked.assert_extents();
+}
+
+#[test]
+fn random_regions_in_random_order() {
+    let seed = std::env::var("ALLOCATOR_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(7);
+    std::println!("ALLOCATOR_SEED={seed}");
+    let mut rng = fastrand::Rng::with_seed(seed);
+    for _ in 0..if cfg!(miri) { 1 } else { 200 } {
+        let mut checked = Checked::new(200);
+        for _ in 0..if cfg!(miri) { 30 } else { 100 } {
+            let first = rng.usize(0..190);
+            let _ = checked.insert(first, rng.usize(1..10));
+        }
+        checked.assert_extents();
+    }
+}

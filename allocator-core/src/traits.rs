@@ -1,0 +1,254 @@
+//! The three contracts: bytes, pages, ids.
+//!
+//! Units are the same everywhere: `start`, `size`, `base`, `pos` and `align_pow2` are bytes (for ids: ids), `num_pages`
+//! counts pages. An allocator that has no memory yet is an empty one: requests give [`AllocError::NoMemory`],
+//! statistics give 0, nothing panics.
+
+use core::alloc::Layout;
+use core::ptr::NonNull;
+
+use crate::address::widen;
+use crate::error::{AllocError, AllocResult};
+
+/// Something that manages memory handed to it as regions.
+///
+/// Regions come in any number, anywhere, in any order. Ends that do not suit the engine are trimmed inward.
+pub trait BaseAllocator {
+    /// Hands over the first region: `size` bytes from address `start`.
+    ///
+    /// # Errors
+    ///
+    /// - [`AllocError::InvalidParam`]: the region is too small to hold anything after trimming, reaches past the
+    ///   address space or lies outside what the engine can cover; or the allocator already has memory.
+    ///
+    /// On an error nothing has changed, and the region is still the caller's.
+    ///
+    /// # Safety
+    ///
+    /// - The engines that touch what they manage (all byte allocators, and page allocators that keep their metadata in
+    ///   the region) need the region to be readable and writable, its provenance exposed (as a cast to `usize` does),
+    ///   for as long as the allocator may use it; for a reference, that is as long as the allocator behind it.
+    /// - Nothing else uses the region meanwhile, other than through what the allocator hands out.
+    unsafe fn init(&mut self, start: usize, size: usize) -> AllocResult;
+
+    /// Hands over a further region: `size` bytes from address `start`. Before [`init`](Self::init) it is the first.
+    ///
+    /// # Errors
+    ///
+    /// - [`AllocError::InvalidParam`]: as for [`init`](Self::init), save that the allocator may have memory;
+    /// - [`AllocError::MemoryOverlap`]: the region overlaps memory that the allocator already has;
+    /// - [`AllocError::NoMemory`]: the engine has no room to remember one more disjoint region.
+    ///
+    /// On an error nothing has changed, and the region is still the caller's.
+    ///
+    /// # Safety
+    ///
+    /// As for [`init`](Self::init).
+    unsafe fn add_memory(&mut self, start: usize, size: usize) -> AllocResult;
+}
+
+/// Allocates blocks of any size and alignment.
+///
+/// A request of size 0 is served as size 1. A block *fits* a layout when it was handed out for the layout's alignment
+/// and the layout's size is between the size last asked for and the usable size of that request
+/// ([`usable_size`](Self::usable_size)).
+///
+/// # Statistics
+///
+/// `total = used + available`, in bytes, after every call. `total` is what could be handed out: all memory under
+/// management less fixed bookkeeping; it changes only with [`init`](BaseAllocator::init),
+/// [`add_memory`](BaseAllocator::add_memory) and their reverse, and inside `alloc` for a heap that grows by itself.
+/// `used` is what live blocks take out of circulation, rounding and headers included.
+///
+/// # Safety
+///
+/// Callers turn what an implementation returns into references without looking, so it promises:
+///
+/// - a block handed out has at least `layout.size()` bytes (1 where that is 0) and an address that is a multiple of
+///   `layout.align()`; it lies inside the regions handed over, apart from every live block and from the allocator's
+///   own data; the pointer may be read and written over the whole block;
+/// - until the block is given back the allocator neither reads nor writes it, and it stays where it is even if the
+///   allocator itself is moved;
+/// - [`alloc_zeroed`](Self::alloc_zeroed) gives zeroes; [`realloc`](Self::realloc) keeps the contents and the
+///   alignment, and leaves the block alone when it fails;
+/// - no method calls code that might call back into the same allocator, and none unwinds;
+/// - the memory is reached through this value alone: once the value is gone (a `&mut` to an allocator stands for the
+///   allocator behind it), nothing touches the regions any more.
+pub unsafe trait ByteAllocator: BaseAllocator {
+    /// Allocates a block that fits `layout`. Its contents are not initialised.
+    ///
+    /// # Errors
+    ///
+    /// [`AllocError::NoMemory`] when no free block fits; nothing has changed.
+    fn alloc(&mut self, layout: Layout) -> AllocResult<NonNull<u8>>;
+
+    /// Gives a block back.
+    ///
+    /// The pointer may have been narrowed to the object that lived in the block, as `Box` does.
+    ///
+    /// # Safety
+    ///
+    /// `ptr` came from this allocator, has not been given back since, and fits `layout`.
+    unsafe fn dealloc(&mut self, ptr: NonNull<u8>, layout: Layout);
+
+    /// The bytes that could be handed out.
+    fn total_bytes(&self) -> usize;
+
+    /// The bytes that live blocks take out of circulation.
+    fn used_bytes(&self) -> usize;
+
+    /// The bytes that are left: `total_bytes() - used_bytes()`.
+    fn available_bytes(&self) -> usize;
+
+    /// Allocates a block that fits `layout`, its first `layout.size()` bytes zero.
+    ///
+    /// # Errors
+    ///
+    /// As for [`alloc`](Self::alloc).
+    fn alloc_zeroed(&mut self, layout: Layout) -> AllocResult<NonNull<u8>> {
+        let block = self.alloc(layout)?;
+        // SAFETY: `alloc` promises `layout.size()` writable bytes.
+        unsafe { block.write_bytes(0, layout.size()) };
+        Ok(block)
+    }
+
+    /// Makes a block `new_size` bytes large, moving it if need be; the contents up to the smaller size and the
+    /// alignment stay. The block then fits the layout of `new_size` and the old alignment.
+    ///
+    /// # Errors
+    ///
+    /// [`AllocError::NoMemory`]: the block is untouched and still the caller's, with its old layout.
+    ///
+    /// # Safety
+    ///
+    /// `ptr` came from this allocator, has not been given back since, and fits `layout`.
+    unsafe fn realloc(&mut self, ptr: NonNull<u8>, layout: Layout, new_size: usize) -> AllocResult<NonNull<u8>> {
+        // SAFETY: passed on from the caller.
+        unsafe { realloc_by_moving(self, ptr, layout, new_size) }
+    }
+
+    /// What a block for `layout` is good for, in bytes: `(asked for, usable)`.
+    ///
+    /// `usable >= asked for` where such a block can exist at all; all of it may be used.
+    fn usable_size(&self, layout: Layout) -> (usize, usize) {
+        (layout.size(), layout.size())
+    }
+}
+
+/// [`ByteAllocator::realloc`] the plain way: allocate, copy, give back. For engines whose own `realloc` tries something
+/// better first. O(size).
+///
+/// # Errors
+///
+/// As for [`ByteAllocator::realloc`].
+///
+/// # Safety
+///
+/// As for [`ByteAllocator::realloc`].
+pub unsafe fn realloc_by_moving<A: ByteAllocator + ?Sized>(
+    allocator: &mut A,
+    ptr: NonNull<u8>,
+    layout: Layout,
+    new_size: usize,
+) -> AllocResult<NonNull<u8>> {
+    let new_layout = Layout::from_size_align(new_size, layout.align()).map_err(|_| AllocError::NoMemory)?;
+    let new = allocator.alloc(new_layout)?;
+    // SAFETY: both blocks are live, so they are apart, and each has at least the smaller of the two sizes.
+    unsafe { new.copy_from_nonoverlapping(widen(ptr), layout.size().min(new_size)) };
+    // SAFETY: passed on from the caller.
+    unsafe { allocator.dealloc(ptr, layout) };
+    Ok(new)
+}
+
+/// Allocates pages and runs of contiguous pages, known by their addresses.
+///
+/// The pages need not be mapped: an engine whose metadata lies elsewhere never touches them, and address 0 can be one.
+///
+/// `total = used + available`, in pages, after every call.
+///
+/// # Safety
+///
+/// Callers map and write what an implementation returns, so it promises: every page handed out lies inside the regions
+/// handed over, is not allocated already, and holds none of the allocator's own data; a run is contiguous; its address
+/// is a multiple of the alignment asked for, whatever the length of the run.
+pub unsafe trait PageAllocator: BaseAllocator {
+    /// The size of a page in bytes, a power of two.
+    const PAGE_SIZE: usize;
+
+    /// Allocates `num_pages` contiguous pages whose address is a multiple of `align_pow2` bytes, and returns it.
+    ///
+    /// # Errors
+    ///
+    /// - [`AllocError::InvalidParam`]: `num_pages` is 0; `align_pow2` is no power of two or below
+    ///   [`PAGE_SIZE`](Self::PAGE_SIZE);
+    /// - [`AllocError::NoMemory`]: no such run is free.
+    fn alloc_pages(&mut self, num_pages: usize, align_pow2: usize) -> AllocResult<usize>;
+
+    /// Allocates the `num_pages` pages from address `base`, a multiple of `align_pow2` bytes, and returns `base`.
+    ///
+    /// # Errors
+    ///
+    /// - [`AllocError::InvalidParam`]: as for [`alloc_pages`](Self::alloc_pages); `base` is not a multiple of
+    ///   `align_pow2`; some of the pages are not managed;
+    /// - [`AllocError::NoMemory`]: some of the pages are taken.
+    fn alloc_pages_at(&mut self, base: usize, num_pages: usize, align_pow2: usize) -> AllocResult<usize>;
+
+    /// Gives back `num_pages` pages from address `pos`: a whole run, or any part of one or of adjacent ones.
+    ///
+    /// # Errors
+    ///
+    /// - [`AllocError::InvalidParam`]: `num_pages` is 0;
+    /// - [`AllocError::NotAllocated`]: any of the pages is free or not managed, or `pos` is not the address of a page;
+    ///   nothing has changed.
+    fn dealloc_pages(&mut self, pos: usize, num_pages: usize) -> AllocResult;
+
+    /// The number of pages under management.
+    fn total_pages(&self) -> usize;
+
+    /// The number of allocated pages.
+    fn used_pages(&self) -> usize;
+
+    /// The number of free pages.
+    fn available_pages(&self) -> usize;
+}
+
+/// Allocates small integers: thread ids, ports, interrupt vectors.
+///
+/// Ids are `0..size()`. `size = used + available` after every call. Nothing here is `unsafe`: a wrong id harms no memory.
+pub trait IdAllocator {
+    /// Allocates `count` adjacent ids, the first a multiple of `align_pow2`, and returns the first.
+    ///
+    /// # Errors
+    ///
+    /// - [`AllocError::InvalidParam`]: `count` is 0 or `align_pow2` is no power of two;
+    /// - [`AllocError::NoMemory`]: no such ids are free.
+    fn alloc_id(&mut self, count: usize, align_pow2: usize) -> AllocResult<usize>;
+
+    /// Gives back `count` ids from `start_id`: all that were allocated together, or any part.
+    ///
+    /// # Errors
+    ///
+    /// - [`AllocError::InvalidParam`]: `count` is 0;
+    /// - [`AllocError::NotAllocated`]: any of them is free or out of range; nothing has changed.
+    fn dealloc_id(&mut self, start_id: usize, count: usize) -> AllocResult;
+
+    /// Whether `id` is allocated; an id out of range is not.
+    fn is_allocated(&self, id: usize) -> bool;
+
+    /// Allocates the very id `id`.
+    ///
+    /// # Errors
+    ///
+    /// - [`AllocError::InvalidParam`]: `id` is out of range;
+    /// - [`AllocError::NoMemory`]: `id` is taken.
+    fn alloc_fixed_id(&mut self, id: usize) -> AllocResult;
+
+    /// The number of ids there are.
+    fn size(&self) -> usize;
+
+    /// The number of allocated ids.
+    fn used(&self) -> usize;
+
+    /// The number of free ids.
+    fn available(&self) -> usize;
+}
