@@ -1,0 +1,193 @@
+//! [`TlsfByteAllocator`], a byte allocator on the package `rlsf`.
+
+use core::alloc::Layout;
+use core::fmt;
+use core::ptr::NonNull;
+
+use allocator_core::address::{pointer_at, widen};
+use allocator_core::{AllocError, AllocResult, BaseAllocator, ByteAllocator, Region, RegionTable};
+use rlsf::{GRANULARITY, Tlsf};
+
+use crate::geometry::{MIN_POOL, block_bytes, bytes_to_hand_out, usable_bytes};
+
+/// First levels: powers of two of block sizes, from one granule up.
+pub(crate) const FIRST_LEVELS: usize = 28;
+
+/// Second levels: equal steps in each power of two.
+const SECOND_LEVELS: usize = 32;
+
+/// Blocks of bytes in constant time, with little lost to rounding.
+///
+/// The algorithm is *two-level segregated fit* (Masmano, Ripoll, Crespo, Real: "TLSF: a new dynamic memory allocator for
+/// real-time systems", 2004): free blocks are listed by size, in 28 powers of two of 32 steps each; two bitmaps find the
+/// first list whose blocks all fit. A block that is freed is merged with free neighbours at once.
+///
+/// # Layout
+///
+/// Blocks are multiples of a granule, 4 words (32 bytes on a 64-bit target), and lie side by side in a pool, each with a
+/// header of 2 words that tells its size and where the block before it starts:
+///
+/// ```text
+///   ┌────┬──────────────┬────┬───────────┬──────────────────────────┬──────────┐
+///   │ hd │ live payload │ hd │ live      │ hd + links   free        │ sentinel │
+///   └────┴──────────────┴────┴───────────┴──────────────────────────┴──────────┘
+/// ```
+///
+/// A live block for `size` bytes takes `size + 2 words` rounded up to granules; with an alignment of a granule or more
+/// the padding in front of it too. One granule of each region (for regions above 8 GiB, of each 8 GiB) is the sentinel
+/// and not part of `total`.
+///
+/// # Time complexity
+///
+/// `alloc` and `dealloc` are O(1) in the worst case. `realloc` grows into a free neighbour where there is one; where the
+/// contents have to move it is O(size).
+///
+/// # Drawbacks
+///
+/// - A header for each block: 16 bytes asked for take 32.
+/// - The search takes only lists all of whose blocks fit, so that it need not walk one: a free block that is larger than
+///   the request by less than 1/32 may be passed over.
+/// - Adjacent regions stay separate pools, and a request is never served across them; nor across the 8 GiB pools that a
+///   larger region is made of.
+///
+/// # Examples
+///
+/// ```
+/// use core::alloc::Layout;
+/// use allocator_core::{BaseAllocator, ByteAllocator};
+/// use allocator_tlsf::TlsfByteAllocator;
+///
+/// let mut pool = vec![0u64; 512];
+/// let mut heap = TlsfByteAllocator::new();
+/// // SAFETY: nothing else uses the pool while the heap does.
+/// unsafe { heap.init(pool.as_mut_ptr() as usize, 4096)? };
+///
+/// let layout = Layout::from_size_align(100, 4).unwrap();
+/// let block = heap.alloc(layout)?;
+/// // SAFETY: the block came from this heap with this layout.
+/// let block = unsafe { heap.realloc(block, layout, 1000)? };
+/// // SAFETY: as above, with the size it has now.
+/// unsafe { heap.dealloc(block, Layout::from_size_align(1000, 4).unwrap()) };
+/// assert_eq!(heap.used_bytes(), 0);
+/// # Ok::<(), allocator_core::AllocError>(())
+/// ```
+pub struct TlsfByteAllocator {
+    tlsf: Tlsf<'static, u32, u32, FIRST_LEVELS, SECOND_LEVELS>,
+    regions: RegionTable,
+    /// The sum of [`bytes_to_hand_out`] over the regions.
+    total: usize,
+    /// The sum of [`block_bytes`] over the live blocks.
+    used: usize,
+}
+
+impl TlsfByteAllocator {
+    /// An empty heap.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { tlsf: Tlsf::new(), regions: RegionTable::new(), total: 0, used: 0 }
+    }
+
+    /// `layout` with a size of at least 1, as the package takes a size of 0 for a block without payload. `None` where
+    /// the alignment is so large that there is no such layout.
+    #[inline]
+    fn not_empty(layout: Layout) -> Option<Layout> {
+        if layout.size() > 0 { Some(layout) } else { Layout::from_size_align(1, layout.align()).ok() }
+    }
+}
+
+impl BaseAllocator for TlsfByteAllocator {
+    unsafe fn init(&mut self, start: usize, size: usize) -> AllocResult {
+        if !self.regions.is_empty() {
+            return Err(AllocError::InvalidParam);
+        }
+        // SAFETY: passed on from the caller.
+        unsafe { self.add_memory(start, size) }
+    }
+
+    unsafe fn add_memory(&mut self, start: usize, size: usize) -> AllocResult {
+        let region = Region::new(start, size)?.trim_for_bytes(GRANULARITY)?;
+        if region.size() < MIN_POOL {
+            return Err(AllocError::InvalidParam);
+        }
+        // SAFETY: the caller hands the region over.
+        let usable = unsafe { self.regions.insert(region, MIN_POOL)? };
+        let start = pointer_at(usable.start()).ok_or(AllocError::InvalidParam)?;
+        let memory = NonNull::slice_from_raw_parts(start, usable.size());
+        // SAFETY: the caller hands the memory over, for as long as the allocator may use it, and the table has shown
+        // that it is new.
+        let pool_bytes = unsafe { self.tlsf.insert_free_block_ptr(memory) };
+        debug_assert!(pool_bytes.is_some(), "the table left at least the smallest pool");
+        self.total += pool_bytes.map_or(0, |bytes| bytes_to_hand_out(bytes.get()));
+        Ok(())
+    }
+}
+
+// SAFETY: the package hands out payloads of the size and alignment asked for, apart from one another and from its
+// headers, inside the pools; `reallocate` keeps contents and alignment, and on failure leaves the block alone. It calls
+// nothing back, and reaches the memory through its own lists only.
+unsafe impl ByteAllocator for TlsfByteAllocator {
+    #[inline]
+    fn alloc(&mut self, layout: Layout) -> AllocResult<NonNull<u8>> {
+        let payload =
+            Self::not_empty(layout).and_then(|layout| self.tlsf.allocate(layout)).ok_or(AllocError::NoMemory)?;
+        // SAFETY: the block was allocated just now, with a pointer into the pool that it came from.
+        self.used += unsafe { block_bytes(payload, layout) };
+        Ok(payload)
+    }
+
+    #[inline]
+    unsafe fn dealloc(&mut self, ptr: NonNull<u8>, layout: Layout) {
+        let payload = widen(ptr);
+        // SAFETY: the caller's block is live and fits the layout.
+        self.used -= unsafe { block_bytes(payload, layout) };
+        // SAFETY: as above.
+        unsafe { self.tlsf.deallocate(payload, layout.align()) };
+    }
+
+    fn total_bytes(&self) -> usize {
+        self.total
+    }
+
+    fn used_bytes(&self) -> usize {
+        self.used
+    }
+
+    fn available_bytes(&self) -> usize {
+        self.total - self.used
+    }
+
+    unsafe fn realloc(&mut self, ptr: NonNull<u8>, layout: Layout, new_size: usize) -> AllocResult<NonNull<u8>> {
+        let new_layout = Layout::from_size_align(new_size.max(1), layout.align()).map_err(|_| AllocError::NoMemory)?;
+        let payload = widen(ptr);
+        // SAFETY: the caller's block is live and fits the layout.
+        let old_bytes = unsafe { block_bytes(payload, layout) };
+        // SAFETY: as above; the alignment stays.
+        let moved = unsafe { self.tlsf.reallocate(payload, new_layout) }.ok_or(AllocError::NoMemory)?;
+        // SAFETY: the block is live, with the new layout.
+        self.used = self.used - old_bytes + unsafe { block_bytes(moved, new_layout) };
+        Ok(moved)
+    }
+
+    fn usable_size(&self, layout: Layout) -> (usize, usize) {
+        (layout.size(), usable_bytes(layout).unwrap_or(layout.size()))
+    }
+}
+
+impl Default for TlsfByteAllocator {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for TlsfByteAllocator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TlsfByteAllocator")
+            .field("total_bytes", &self.total)
+            .field("used_bytes", &self.used)
+            .field("regions", &self.regions)
+            .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,103 @@
+//! The bytes counted, against a walk over the blocks.
+
+extern crate std;
+
+use core::ptr::slice_from_raw_parts_mut;
+use std::vec;
+use std::vec::Vec;
+
+use super::*;
+
+/// `(size, live)` of every block in the pool, the sentinel left out.
+fn walk(heap: &TlsfByteAllocator, pool: NonNull<[u8]>) -> Vec<(usize, bool)> {
+    // SAFETY: the tests insert the pool as one region, aligned to granules.
+    unsafe { heap.tlsf.iter_blocks(pool) }.map(|block| (block.as_ptr().len(), block.is_occupied())).collect()
+}
+
+fn assert_counts(heap: &TlsfByteAllocator, pool: NonNull<[u8]>, live: &[(NonNull<u8>, Layout)]) {
+    let blocks = walk(heap, pool);
+    let used: usize = blocks.iter().filter(|block| block.1).map(|block| block.0).sum();
+    assert_eq!(heap.used_bytes(), used);
+    assert_eq!(heap.total_bytes(), blocks.iter().map(|block| block.0).sum::<usize>());
+    for &(block, layout) in live {
+        // SAFETY: `live` holds live blocks.
+        let told = unsafe { Tlsf::<u32, u32, FIRST_LEVELS, SECOND_LEVELS>::allocation_usable_size(block) };
+        assert_eq!(heap.usable_size(layout), (layout.size(), told));
+    }
+}
+
+#[test]
+fn counts_are_those_of_a_walk_over_the_blocks() {
+    let seed = std::env::var("ALLOCATOR_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(11);
+    std::println!("ALLOCATOR_SEED={seed}");
+    let mut rng = fastrand::Rng::with_seed(seed);
+    let size = if cfg!(miri) { 1 << 14 } else { 1 << 17 };
+    let mut memory = vec![0u128; size / 16 + 2];
+    let start = memory.as_mut_ptr().expose_provenance().next_multiple_of(GRANULARITY);
+    let pool = NonNull::new(slice_from_raw_parts_mut(core::ptr::with_exposed_provenance_mut(start), size)).unwrap();
+    let mut heap = TlsfByteAllocator::new();
+    // SAFETY: `memory` is the heap's from here on.
+    unsafe { heap.init(start, size).unwrap() };
+    assert_eq!(heap.total_bytes(), size - GRANULARITY);
+
+    let mut live: Vec<(NonNull<u8>, Layout)> = Vec::new();
+    for _ in 0..if cfg!(miri) { 200 } else { 5_000 } {
+        let largest = if rng.bool() { 80 } else { 3000 };
+        let new_size = rng.usize(0..largest);
+        let index = rng.usize(0..=live.len());
+        match (rng.u8(0..3), live.get(index).copied()) {
+            (0, Some((block, layout))) => {
+                live.swap_remove(index);
+                // SAFETY: `live` holds live blocks.
+                unsafe { heap.dealloc(block, layout) };
+            }
+            (1, Some((block, layout))) => {
+                // SAFETY: `live` holds live blocks.
+                if let Ok(block) = unsafe { heap.realloc(block, layout, new_size) } {
+                    live[index] = (block, Layout::from_size_align(new_size, layout.align()).unwrap());
+                }
+            }
+            _ => {
+                let layout = Layout::from_size_align(new_size, 1 << rng.usize(0..11)).unwrap();
+                live.extend(heap.alloc(layout).map(|block| (block, layout)));
+            }
+        }
+        assert_counts(&heap, pool, &live);
+    }
+}
+
+#[test]
+#[cfg(target_pointer_width = "64")]
+#[cfg_attr(miri, ignore = "needs 20 GiB of address space")]
+fn a_region_above_the_largest_pool_becomes_several() {
+    const GIB: usize = 1 << 30;
+    let reserved = Layout::from_size_align(20 * GIB, 16).unwrap();
+    // SAFETY: the size is not 0.
+    let Some(memory) = NonNull::new(unsafe { std::alloc::alloc(reserved) }) else {
+        std::println!("SKIPPED: no 20 GiB of address space to be had");
+        return;
+    };
+    let mut heap = TlsfByteAllocator::new();
+    // SAFETY: `memory` is the heap's until it goes. Only a few of its pages are touched, so the others take no memory.
+    unsafe { heap.init(memory.as_ptr().expose_provenance(), 20 * GIB).unwrap() };
+    let lost = 20 * GIB - heap.total_bytes();
+    assert!((3..=4).contains(&(lost / GRANULARITY)), "two pools of 8 GiB, one of 4, and at most a granule trimmed");
+    let layout = Layout::from_size_align(7 * GIB, 16).unwrap();
+    let blocks = [heap.alloc(layout).unwrap(), heap.alloc(layout).unwrap()];
+    assert_eq!(heap.alloc(layout), Err(AllocError::NoMemory));
+    for block in blocks {
+        // SAFETY: the blocks are live.
+        unsafe { heap.dealloc(block, layout) };
+    }
+    assert_eq!(heap.used_bytes(), 0);
+    // SAFETY: the heap is not used any more.
+    unsafe { std::alloc::dealloc(memory.as_ptr(), reserved) };
+}
+
+#[test]
+fn the_largest_alignment_there_is_with_size_zero() {
+    let mut heap = TlsfByteAllocator::new();
+    let layout = Layout::from_size_align(0, 1 << (usize::BITS - 1)).unwrap();
+    assert_eq!(heap.alloc(layout), Err(AllocError::NoMemory));
+    assert_eq!(heap.usable_size(layout).0, 0);
+}
