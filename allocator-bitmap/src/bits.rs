@@ -1,0 +1,61 @@
+//! A plain bitmap that answers for whole ranges, a word at a time.
+
+use core::ops::Range;
+
+/// `WORDS * 64` bits, all zero at first.
+pub(crate) struct Bits<const WORDS: usize> {
+    words: [u64; WORDS],
+}
+
+impl<const WORDS: usize> Bits<WORDS> {
+    pub(crate) const fn new() -> Self {
+        Self { words: [0; WORDS] }
+    }
+
+    /// Sets the bits of `range`. O(words in the range).
+    pub(crate) fn set(&mut self, range: Range<usize>) {
+        for (word, mask) in masks(range) {
+            self.words[word] |= mask;
+        }
+    }
+
+    /// Whether any bit of `range` is set. O(words in the range).
+    pub(crate) fn any(&self, range: Range<usize>) -> bool {
+        masks(range).any(|(word, mask)| self.words[word] & mask != 0)
+    }
+
+    /// Whether every bit of `range` is set. O(words in the range).
+    pub(crate) fn all(&self, range: Range<usize>) -> bool {
+        masks(range).all(|(word, mask)| self.words[word] & mask == mask)
+    }
+}
+
+/// The words that `range` touches, each with a mask of the bits in the range.
+fn masks(range: Range<usize>) -> impl Iterator<Item = (usize, u64)> {
+    (range.start / 64..range.end.div_ceil(64)).map(move |word| {
+        let from = range.start.saturating_sub(word * 64);
+        let to = (range.end - word * 64).min(64);
+        (word, (u64::MAX >> (64 - (to - from))) << from)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_range_of_three_words() {
+        for start in 0..192 {
+            for end in start + 1..=192 {
+                let mut bits = Bits::<3>::new();
+                assert!(!bits.any(0..192));
+                bits.set(start..end);
+                let set: u32 = bits.words.iter().map(|word| word.count_ones()).sum();
+                assert_eq!(set as usize, end - start);
+                assert!(bits.all(start..end) && bits.any(start..end));
+                assert!(start == 0 || !bits.any(0..start) && !bits.all(start - 1..end));
+                assert!(end == 192 || !bits.any(end..192) && !bits.all(start..end + 1));
+            }
+        }
+    }
+}

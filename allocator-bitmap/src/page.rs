@@ -1,0 +1,272 @@
+//! [`BitmapPageAllocator`], page frames in a window of fixed capacity, on the package `bitmap-allocator`.
+
+use core::fmt;
+use core::ops::Range;
+
+use allocator_core::address::is_aligned;
+use allocator_core::{AllocError, AllocResult, BaseAllocator, PageAllocator, Region};
+use bitmap_allocator::BitAlloc;
+
+use crate::bits::Bits;
+use crate::runs::{first_run, first_taken, is_taken};
+
+/// The package's bitmap of the capacity that the features ask for: the largest that is on holds.
+#[cfg(feature = "page-alloc-1t")]
+type FreePages = bitmap_allocator::BitAlloc256M;
+#[cfg(all(feature = "page-alloc-64g", not(feature = "page-alloc-1t")))]
+type FreePages = bitmap_allocator::BitAlloc16M;
+#[cfg(all(feature = "page-alloc-4g", not(any(feature = "page-alloc-64g", feature = "page-alloc-1t"))))]
+type FreePages = bitmap_allocator::BitAlloc1M;
+#[cfg(not(any(feature = "page-alloc-4g", feature = "page-alloc-64g", feature = "page-alloc-1t")))]
+type FreePages = bitmap_allocator::BitAlloc64K;
+
+const CAPACITY: usize = FreePages::CAP;
+
+/// Page frames of memory that spans at most [`CAPACITY`](Self::CAPACITY) pages from the lowest to the highest.
+///
+/// The capacity is chosen by feature, for pages of 4 KiB: `page-alloc-256m` (64K pages), `-4g` (1M), `-64g` (16M),
+/// `-1t` (256M); with larger pages the same number of pages covers more. The pages are never touched.
+///
+/// # Layout
+///
+/// The bitmap is a ring: page number `n` (its address over `PAGE_SIZE`) has bit `n % CAPACITY`. So regions may come in
+/// any order, below the first one too, as long as their span fits, and nothing is ever moved. With a capacity of 16
+/// pages, and regions of the pages 12..=14 and 17..=21:
+///
+/// ```text
+///   bit      0  1  2  3  4  5  6  7  8  9 10 11 12 13 14 15
+///   page    16 17 18 19 20 21                   12 13 14 15
+///   managed     1  1  1  1  1                    1  1  1
+///               └── low..high = 12..22 ──┐       └── low = 12
+/// ```
+///
+/// `managed` tells memory that is allocated from memory that was never handed over. Together they are 2.1 bits a page,
+/// all zero at first: a `static` takes no space in an executable (18 KiB of zeroed memory for 256 MiB, 66 MiB for 1 TiB).
+///
+/// # Time complexity
+///
+/// One page at its own alignment: O(log n), n being the capacity. Several pages, or an alignment above a page: the search
+/// takes a step of O(log n) for each free page that it passes. `dealloc_pages` is O(pages given back).
+///
+/// # Drawbacks
+///
+/// - Contiguous runs are searched page by page: milliseconds where small holes abound.
+/// - The capacity is fixed when compiling, and its memory taken whether there are pages or not.
+/// - Too large to be built on a stack from `page-alloc-64g` up: make it a `static`, or take zeroed memory for it, which
+///   is a valid empty allocator (all its bytes are zero).
+///
+/// # Examples
+///
+/// ```
+/// use allocator_bitmap::BitmapPageAllocator;
+/// use allocator_core::{AllocError, BaseAllocator, PageAllocator};
+/// use std::sync::Mutex;
+///
+/// static FRAMES: Mutex<BitmapPageAllocator<4096>> = Mutex::new(BitmapPageAllocator::new());
+///
+/// let mut frames = FRAMES.lock().unwrap();
+/// // SAFETY: page frames are numbers here; nobody else hands out these.
+/// unsafe { frames.init(0x8000_0000, 64 << 20)? };
+/// let huge = frames.alloc_pages(512, 2 << 20)?;
+/// assert_eq!(huge % (2 << 20), 0);
+/// frames.dealloc_pages(huge + 4096, 511)?; // all but the first
+/// assert_eq!(frames.used_pages(), 1);
+/// assert_eq!(frames.dealloc_pages(huge, 2), Err(AllocError::NotAllocated));
+/// # Ok::<(), AllocError>(())
+/// ```
+pub struct BitmapPageAllocator<const PAGE_SIZE: usize> {
+    /// Bit `n % CAPACITY` is set iff page `n` is managed and free.
+    free: FreePages,
+    /// Bit `n % CAPACITY` is set iff page `n` is managed.
+    managed: Bits<{ CAPACITY / 64 }>,
+    /// The lowest page number managed, and the one behind the highest; `low == high` iff there are none;
+    /// `high - low <= CAPACITY`.
+    low: usize,
+    high: usize,
+    /// The number of bits in `managed`.
+    total: usize,
+    /// `total` less the number of bits in `free`.
+    used: usize,
+}
+
+impl<const PAGE_SIZE: usize> BitmapPageAllocator<PAGE_SIZE> {
+    /// How many pages the memory may span, from the lowest to the highest.
+    pub const CAPACITY: usize = CAPACITY;
+
+    /// An empty allocator.
+    ///
+    /// A `PAGE_SIZE` that is no power of two does not compile:
+    ///
+    /// ```compile_fail,E0080
+    /// static FRAMES: allocator_bitmap::BitmapPageAllocator<5000> = allocator_bitmap::BitmapPageAllocator::new();
+    /// ```
+    #[must_use]
+    pub const fn new() -> Self {
+        const { assert!(PAGE_SIZE.is_power_of_two(), "PAGE_SIZE is no power of two") };
+        Self { free: FreePages::DEFAULT, managed: Bits::new(), low: 0, high: 0, total: 0, used: 0 }
+    }
+
+    /// The ranges of bits that stand for `pages`: two where they go past the end of the ring.
+    fn bits(pages: Range<usize>) -> impl Iterator<Item = Range<usize>> {
+        debug_assert!(pages.start < pages.end && pages.end - pages.start <= CAPACITY);
+        let start = pages.start % CAPACITY;
+        let end = start + (pages.end - pages.start);
+        let wrapped = 0..end.saturating_sub(CAPACITY);
+        [start..end.min(CAPACITY), wrapped].into_iter().filter(|bits| !bits.is_empty())
+    }
+
+    /// The page in `low..high` that `bit` stands for.
+    fn page(&self, bit: usize) -> usize {
+        self.low + (bit.wrapping_sub(self.low) % CAPACITY)
+    }
+
+    /// The first free page at or after `page`, which lies in `low..high`.
+    fn next_free(&self, page: usize) -> Option<usize> {
+        if page >= self.high {
+            return None;
+        }
+        let bit = page % CAPACITY;
+        let found = match self.free.next(bit) {
+            Some(next) => page + (next - bit),
+            None => {
+                let ring_start = page + (CAPACITY - bit);
+                ring_start.checked_add(self.free.next(0)?)?
+            }
+        };
+        (found < self.high).then_some(found)
+    }
+
+    /// The page numbers from address `base`, if all are managed. `None` where `base` is not the address of a page, too.
+    fn managed_pages(&self, base: usize, num_pages: usize) -> Option<Range<usize>> {
+        if !is_aligned(base, PAGE_SIZE) {
+            return None;
+        }
+        let pages = base / PAGE_SIZE..(base / PAGE_SIZE).checked_add(num_pages)?;
+        let managed = pages.start >= self.low
+            && pages.end <= self.high
+            && Self::bits(pages.clone()).all(|bits| self.managed.all(bits));
+        managed.then_some(pages)
+    }
+
+    fn take(&mut self, pages: Range<usize>) {
+        self.used += pages.len();
+        Self::bits(pages).for_each(|bits| self.free.remove(bits));
+    }
+}
+
+/// An error unless a request can be granted at all: pages are asked for, at an alignment of pages.
+fn check_request(num_pages: usize, align_pow2: usize, page_size: usize) -> AllocResult {
+    if num_pages == 0 || !align_pow2.is_power_of_two() || align_pow2 < page_size {
+        return Err(AllocError::InvalidParam);
+    }
+    Ok(())
+}
+
+impl<const PAGE_SIZE: usize> BaseAllocator for BitmapPageAllocator<PAGE_SIZE> {
+    unsafe fn init(&mut self, start: usize, size: usize) -> AllocResult {
+        if self.total > 0 {
+            return Err(AllocError::InvalidParam);
+        }
+        // SAFETY: passed on from the caller.
+        unsafe { self.add_memory(start, size) }
+    }
+
+    unsafe fn add_memory(&mut self, start: usize, size: usize) -> AllocResult {
+        let region = Region::new(start, size)?.trim(PAGE_SIZE)?;
+        let pages = region.start() / PAGE_SIZE..region.end() / PAGE_SIZE;
+        let known = pages.start.max(self.low)..pages.end.min(self.high);
+        if !known.is_empty() && Self::bits(known).any(|bits| self.managed.any(bits)) {
+            return Err(AllocError::MemoryOverlap);
+        }
+        let span = match self.total {
+            0 => pages.clone(),
+            _ => self.low.min(pages.start)..self.high.max(pages.end),
+        };
+        if span.len() > CAPACITY {
+            return Err(AllocError::InvalidParam);
+        }
+        (self.low, self.high) = (span.start, span.end);
+        self.total += pages.len();
+        for bits in Self::bits(pages) {
+            self.managed.set(bits.clone());
+            self.free.insert(bits);
+        }
+        Ok(())
+    }
+}
+
+// SAFETY: a page is handed out iff its bit in `free` is set, which only `add_memory` and `dealloc_pages` do, for managed
+// pages; runs are found by page number, so that they are contiguous and aligned by address. Pages are not touched.
+unsafe impl<const PAGE_SIZE: usize> PageAllocator for BitmapPageAllocator<PAGE_SIZE> {
+    const PAGE_SIZE: usize = PAGE_SIZE;
+
+    fn alloc_pages(&mut self, num_pages: usize, align_pow2: usize) -> AllocResult<usize> {
+        check_request(num_pages, align_pow2, PAGE_SIZE)?;
+        if num_pages == 1 && align_pow2 == PAGE_SIZE {
+            let bit = self.free.alloc().ok_or(AllocError::NoMemory)?;
+            self.used += 1;
+            return Ok(self.page(bit) * PAGE_SIZE);
+        }
+        let found = first_run(self.low..self.high, num_pages, align_pow2 / PAGE_SIZE, |page| self.next_free(page));
+        let page = found.ok_or(AllocError::NoMemory)?;
+        self.take(page..page + num_pages);
+        Ok(page * PAGE_SIZE)
+    }
+
+    fn alloc_pages_at(&mut self, base: usize, num_pages: usize, align_pow2: usize) -> AllocResult<usize> {
+        check_request(num_pages, align_pow2, PAGE_SIZE)?;
+        if !is_aligned(base, align_pow2) {
+            return Err(AllocError::InvalidParam);
+        }
+        let pages = self.managed_pages(base, num_pages).ok_or(AllocError::InvalidParam)?;
+        if first_taken(pages.clone(), |page| self.next_free(page)).is_some() {
+            return Err(AllocError::NoMemory);
+        }
+        self.take(pages);
+        Ok(base)
+    }
+
+    fn dealloc_pages(&mut self, pos: usize, num_pages: usize) -> AllocResult {
+        if num_pages == 0 {
+            return Err(AllocError::InvalidParam);
+        }
+        let pages = self.managed_pages(pos, num_pages).ok_or(AllocError::NotAllocated)?;
+        if !is_taken(&pages, |page| self.next_free(page)) {
+            return Err(AllocError::NotAllocated);
+        }
+        Self::bits(pages).for_each(|bits| self.free.insert(bits));
+        self.used -= num_pages;
+        Ok(())
+    }
+
+    fn total_pages(&self) -> usize {
+        self.total
+    }
+
+    fn used_pages(&self) -> usize {
+        self.used
+    }
+
+    fn available_pages(&self) -> usize {
+        self.total - self.used
+    }
+}
+
+impl<const PAGE_SIZE: usize> Default for BitmapPageAllocator<PAGE_SIZE> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<const PAGE_SIZE: usize> fmt::Debug for BitmapPageAllocator<PAGE_SIZE> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BitmapPageAllocator")
+            .field("span", &(self.low..self.high))
+            .field("total_pages", &self.total)
+            .field("used_pages", &self.used)
+            .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests;
