@@ -1,0 +1,119 @@
+//! How long and from which seed a check runs, and what it says when it fails.
+
+use core::any::Any;
+use core::cell::Cell;
+use core::error::Error;
+use core::fmt;
+use core::str::FromStr;
+use std::env;
+use std::format;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::string::String;
+
+/// What the checks themselves return: the text says what was violated.
+pub(super) type Outcome<T = ()> = Result<T, String>;
+
+/// Ends a check with a message unless the condition holds.
+macro_rules! ensure {
+    ($holds:expr, $($message:tt)+) => {
+        if !$holds {
+            return Err(std::format!($($message)+));
+        }
+    };
+}
+pub(super) use ensure;
+
+/// How the random parts of the suite run.
+///
+/// # Examples
+///
+/// ```
+/// use allocator_core::conformance::Config;
+///
+/// let config = Config { seed: 7, ..Config::from_env() };
+/// assert!(config.steps > 0);
+/// ```
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where all random numbers come from; the same seed gives the same program.
+    pub seed: u64,
+    /// How many steps one random program takes.
+    pub steps: usize,
+}
+
+impl Config {
+    /// The environment variable that [`from_env`](Self::from_env) takes the seed from.
+    pub const SEED_VARIABLE: &str = "ALLOCATOR_SEED";
+    /// The environment variable that [`from_env`](Self::from_env) takes the number of steps from.
+    pub const STEPS_VARIABLE: &str = "ALLOCATOR_STEPS";
+
+    /// `ALLOCATOR_SEED` or a random seed, and `ALLOCATOR_STEPS` or as many steps as take a moment (fewer under Miri).
+    ///
+    /// # Panics
+    ///
+    /// When a variable is set to something that is not a number: a rerun with another seed would prove nothing.
+    #[must_use]
+    pub fn from_env() -> Self {
+        Self {
+            seed: variable(Self::SEED_VARIABLE).unwrap_or_else(|| fastrand::u64(..)),
+            steps: variable(Self::STEPS_VARIABLE).unwrap_or(if cfg!(miri) { 120 } else { 3000 }),
+        }
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self::from_env()
+    }
+}
+
+fn variable<T: FromStr>(name: &str) -> Option<T> {
+    let text = env::var(name).ok()?;
+    match text.parse() {
+        Ok(number) => Some(number),
+        Err(_) => panic!("{name} is no number: {text:?}"),
+    }
+}
+
+/// A promise of the contract that an allocator did not keep.
+#[derive(Clone, Debug)]
+pub struct Violation {
+    /// The contract: `bytes`, `pages` or `ids`.
+    pub contract: &'static str,
+    /// The check that found it.
+    pub check: &'static str,
+    /// The call into the allocator that showed it, counted from the start of the check.
+    pub step: usize,
+    /// What was promised, and what happened.
+    pub what: String,
+    /// What to run the check with to see it again.
+    pub config: Config,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { contract, check, step, what, config: Config { seed, steps } } = self;
+        writeln!(f, "the {contract} contract is violated in check `{check}`, step {step}, seed {seed}: {what}")?;
+        write!(f, "rerun with: {}={seed} {}={steps} cargo test {check}", Config::SEED_VARIABLE, Config::STEPS_VARIABLE)
+    }
+}
+
+impl Error for Violation {}
+
+/// Runs a check; a panic of the allocator is a violation too.
+pub(super) fn judge(
+    contract: &'static str,
+    check: &'static str,
+    config: &Config,
+    body: impl FnOnce(&Cell<usize>) -> Outcome,
+) -> Result<(), Violation> {
+    let step = Cell::new(0);
+    let outcome = catch_unwind(AssertUnwindSafe(|| body(&step)))
+        .unwrap_or_else(|panic| Err(format!("panicked: {}", panic_message(&*panic))));
+    outcome.map_err(|what| Violation { contract, check, step: step.get(), what, config: config.clone() })
+}
+
+fn panic_message(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("(no message)")
+}
