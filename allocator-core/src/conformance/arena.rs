@@ -66,6 +66,13 @@ impl Arena {
         self.base.as_ptr().addr() + offset
     }
 
+    /// A pointer to the byte at `offset`, good for all the arena.
+    pub(super) fn pointer(&self, offset: usize) -> NonNull<u8> {
+        assert!(offset < self.size(), "offset {offset:#x} is outside of the arena of {:#x} bytes", self.size());
+        // SAFETY: the offset lies in the allocation.
+        unsafe { self.base.add(offset) }
+    }
+
     /// All addresses of the arena.
     pub(super) fn span(&self) -> Range<usize> {
         self.at(0)..self.at(self.size())
@@ -137,6 +144,17 @@ impl Drop for Arena {
         // SAFETY: `base` came from `alloc` with this layout.
         unsafe { alloc::dealloc(self.base.as_ptr(), self.layout) };
     }
+}
+
+/// How a region is handed over.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum AddBy {
+    Init,
+    AddMemory,
+}
+
+impl AddBy {
+    pub(super) const BOTH: [Self; 2] = [Self::Init, Self::AddMemory];
 }
 
 /// Whether the range is a sane part of the address space: the suite must not trip over an allocator's nonsense.

@@ -14,7 +14,8 @@ macro_rules! checks {
                 options: &$options,
             ) -> Result<(), $crate::conformance::Violation> {
                 $crate::conformance::config::judge($contract, stringify!($check), config, |step| {
-                    $module::$check(&mut Bench::new(&mut make, config, options, step))
+                    let terrain = terrain::<A>(options);
+                    $module::$check(&mut Bench::new(&mut make, config, options, step, terrain))
                 })
             }
         )+
@@ -68,11 +69,14 @@ macro_rules! checks {
 }
 
 mod arena;
+mod bench;
 pub mod bytes;
 mod config;
+pub mod pages;
 
 pub use bytes::ByteOptions;
 pub use config::{Config, Violation};
+pub use pages::{PageOptions, Runs};
 
 /// One `#[test]` for each check of a contract. The function shares its name with the module, which it can because
 /// functions and modules do not share a namespace; so `$make` sees what the caller sees, without a glob import.

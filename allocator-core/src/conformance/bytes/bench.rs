@@ -1,66 +1,42 @@
-//! What one check has at hand: fresh allocators, an arena, random numbers.
+//! The bench for byte allocators: an arena of eight times the first region.
 
-use core::cell::Cell;
 use core::ops::Range;
 
-use fastrand::Rng;
-
-use super::ByteOptions;
 use super::shadow::Shadow;
+use super::{ByteOptions, Outcome};
 use crate::ByteAllocator;
-use crate::conformance::Config;
 use crate::conformance::arena::Arena;
 
-/// The place where one check tests allocators, one after the other.
-pub(super) struct Bench<'a, A> {
-    make: &'a mut dyn FnMut() -> A,
-    pub(super) config: &'a Config,
-    pub(super) options: &'a ByteOptions,
-    step: &'a Cell<usize>,
-    arena: Arena,
-    rng: Rng,
+pub(super) type Bench<'a, A> = crate::conformance::bench::Bench<'a, A, ByteOptions, Arena>;
+
+/// Memory for one check, aligned to its size, so that a power-of-two range of it is one block for a buddy.
+pub(super) fn terrain<A>(options: &ByteOptions) -> Arena {
+    let first = options.min_first_region.max(if cfg!(miri) { 32 << 10 } else { 256 << 10 }).next_power_of_two();
+    Arena::new(first * 8, first * 8)
 }
 
-impl<'a, A: ByteAllocator> Bench<'a, A> {
-    pub(super) fn new(
-        make: &'a mut dyn FnMut() -> A,
-        config: &'a Config,
-        options: &'a ByteOptions,
-        step: &'a Cell<usize>,
-    ) -> Self {
-        let first = options.min_first_region.max(if cfg!(miri) { 32 << 10 } else { 256 << 10 }).next_power_of_two();
-        // Aligned to its size, so that a power-of-two range of it is one block for a buddy.
-        let arena = Arena::new(first * 8, first * 8);
-        Self { make, config, options, step, arena, rng: Rng::with_seed(config.seed) }
-    }
-
+impl<A: ByteAllocator> Bench<'_, A> {
     /// A fresh allocator without memory. The one before is gone, which the borrow checker sees to.
     pub(super) fn empty(&mut self) -> Shadow<'_, A> {
-        self.arena.reset();
-        let rng = self.rng.fork();
-        Shadow::new((self.make)(), &mut self.arena, self.step, self.options, rng)
+        self.terrain.reset();
+        Shadow::new((self.make)(), &mut self.terrain, self.step, self.options, self.rng.fork())
     }
 
-    /// A fresh allocator with one region, a power of two that is aligned to its size, in the middle of the arena.
-    pub(super) fn with_one_region(&mut self) -> super::Outcome<Shadow<'_, A>> {
+    /// A fresh allocator with the [`middle`](Self::middle) as its one region.
+    pub(super) fn with_one_region(&mut self) -> Outcome<Shadow<'_, A>> {
         let region = self.middle();
         let mut shadow = self.empty();
         shadow.give_first(region)?;
         Ok(shadow)
     }
 
-    /// The region of [`with_one_region`](Self::with_one_region): a quarter of the arena.
+    /// The second quarter of the arena: a power of two that is aligned to its size.
     pub(super) fn middle(&self) -> Range<usize> {
-        let quarter = self.arena.size() / 4;
-        self.arena.at(quarter)..self.arena.at(2 * quarter)
-    }
-
-    /// As many steps as a random program takes here: a fraction of what was asked for where a check runs many programs.
-    pub(super) fn steps(&self, share: usize) -> usize {
-        self.config.steps.div_ceil(share)
+        let quarter = self.terrain.size() / 4;
+        self.terrain.at(quarter)..self.terrain.at(2 * quarter)
     }
 
     pub(super) fn arena(&self) -> &Arena {
-        &self.arena
+        &self.terrain
     }
 }

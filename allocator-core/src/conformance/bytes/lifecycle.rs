@@ -6,7 +6,8 @@ use super::Outcome;
 use super::bench::Bench;
 use super::misuse::hostile_shapes;
 use super::programs::layout;
-use super::shadow::{AddBy, Shadow};
+use super::shadow::Shadow;
+use crate::conformance::arena::AddBy;
 use crate::conformance::config::ensure;
 use crate::{AllocError, ByteAllocator};
 

@@ -10,7 +10,7 @@ mod realloc;
 mod regions;
 mod shadow;
 
-use bench::Bench;
+use bench::{Bench, terrain};
 
 use super::config::Outcome;
 use crate::ByteAllocator;

@@ -2,6 +2,7 @@
 
 use core::alloc::Layout;
 use core::cell::Cell;
+use core::fmt::Arguments;
 use core::ops::Range;
 use core::ptr::NonNull;
 use std::collections::BTreeMap;
@@ -11,7 +12,7 @@ use fastrand::Rng;
 
 use super::ByteOptions;
 use super::contents::Contents;
-use crate::conformance::arena::{Arena, extent};
+use crate::conformance::arena::{AddBy, Arena, extent};
 use crate::conformance::config::{Outcome, ensure};
 use crate::{AllocError, AllocResult, ByteAllocator};
 
@@ -124,14 +125,14 @@ impl<'a, A: ByteAllocator> Shadow<'a, A> {
     }
 
     /// Whether the statistics are what they were.
-    fn check_unchanged(&self, call: &str) -> Outcome {
+    fn check_unchanged(&self, call: Arguments<'_>) -> Outcome {
         let stats = self.stats();
         ensure!(stats == self.expected, "after {call}: {stats:?}, expected {:?}", self.expected);
         Ok(())
     }
 
     /// Takes up the new statistics if they make sense.
-    fn check_statistics(&mut self, call: &str) -> Outcome {
+    fn check_statistics(&mut self, call: Arguments<'_>) -> Outcome {
         let stats = self.stats();
         let Stats { total, used, available } = stats;
         ensure!(total == self.expected.total, "after {call}: total {total}, before {}", self.expected.total);
@@ -155,10 +156,10 @@ impl<'a, A: ByteAllocator> Shadow<'a, A> {
 
     fn give(&mut self, how: AddBy, region: Range<usize>) -> Outcome {
         let size = region.len();
-        let call = format!("{how:?} of {size:#x} bytes at {:#x}", region.start);
+        let call = format_args!("{how:?} of {size:#x} bytes at {:#x}", region.start);
         let result = self.call_add(how, region.start, size);
         ensure!(result.is_ok(), "{call}: {result:?}");
-        self.arena.hand_over(region);
+        self.arena.hand_over(region.clone());
         let stats = self.stats();
         let grown = stats.total.checked_sub(self.expected.total);
         ensure!(
@@ -169,16 +170,16 @@ impl<'a, A: ByteAllocator> Shadow<'a, A> {
         );
         ensure!(stats.used == self.expected.used, "{call}: used went from {} to {}", self.expected.used, stats.used);
         self.expected.total = stats.total;
-        self.check_statistics(&call)
+        self.check_statistics(call)
     }
 
     /// Offers a region that must be refused with this error, without a change. It may lie anywhere.
     pub(super) fn refuse(&mut self, how: AddBy, start: usize, size: usize, error: AllocError) -> Outcome {
-        let call = format!("{how:?} of {size:#x} bytes at {start:#x}");
+        let call = format_args!("{how:?} of {size:#x} bytes at {start:#x}");
         let result = self.call_add(how, start, size);
         let regions = self.arena.regions();
         ensure!(result == Err(error), "{call}: {result:?}, expected {error:?} (regions: {regions:x?})");
-        self.check_unchanged(&call)
+        self.check_unchanged(call)
     }
 
     fn call_add(&mut self, how: AddBy, start: usize, size: usize) -> AllocResult {
@@ -197,7 +198,7 @@ impl<'a, A: ByteAllocator> Shadow<'a, A> {
     pub(super) fn alloc(&mut self, layout: Layout) -> Outcome<Option<usize>> {
         self.next_step();
         let result = self.allocator.alloc(layout);
-        self.admit(&format!("alloc of {layout:?}"), result, layout)
+        self.admit(format_args!("alloc of {layout:?}"), result, layout)
     }
 
     /// Asks for a block that must be had.
@@ -211,16 +212,21 @@ impl<'a, A: ByteAllocator> Shadow<'a, A> {
         self.next_step();
         let result = self.allocator.alloc_zeroed(layout);
         if let Ok(ptr) = result {
-            self.check_place("alloc_zeroed", ptr, layout)?;
+            self.check_place(format_args!("alloc_zeroed of {layout:?}"), ptr, layout)?;
             // SAFETY: the block is the suite's, inside the arena.
             let dirty = unsafe { Contents::first_nonzero(ptr, layout.size()) };
             ensure!(dirty.is_none(), "alloc_zeroed of {layout:?}: byte {} is not zero", dirty.unwrap_or(0));
         }
-        self.admit(&format!("alloc_zeroed of {layout:?}"), result, layout)
+        self.admit(format_args!("alloc_zeroed of {layout:?}"), result, layout)
     }
 
     /// Takes up a block that was handed out, or the refusal of one.
-    fn admit(&mut self, call: &str, result: AllocResult<NonNull<u8>>, layout: Layout) -> Outcome<Option<usize>> {
+    fn admit(
+        &mut self,
+        call: Arguments<'_>,
+        result: AllocResult<NonNull<u8>>,
+        layout: Layout,
+    ) -> Outcome<Option<usize>> {
         let ptr = match result {
             Ok(ptr) => ptr,
             Err(AllocError::NoMemory) => return self.check_unchanged(call).map(|()| None),
@@ -244,9 +250,9 @@ impl<'a, A: ByteAllocator> Shadow<'a, A> {
     }
 
     /// Whether a new block lies where it may; returns its usable size.
-    fn check_place(&self, call: &str, ptr: NonNull<u8>, layout: Layout) -> Outcome<usize> {
+    fn check_place(&self, call: Arguments<'_>, ptr: NonNull<u8>, layout: Layout) -> Outcome<usize> {
         let address = ptr.as_ptr().addr();
-        ensure!(address.is_multiple_of(layout.align()), "{call} of {layout:?}: address {address:#x} is not aligned");
+        ensure!(address.is_multiple_of(layout.align()), "{call}: address {address:#x} is not aligned");
         let (asked, usable) = self.allocator.usable_size(layout);
         ensure!(
             asked == layout.size() || asked == layout.size().max(1),
@@ -256,11 +262,11 @@ impl<'a, A: ByteAllocator> Shadow<'a, A> {
         let usable = usable.max(1);
         let block = extent(address, usable)?;
         let regions = self.arena.regions();
-        ensure!(self.arena.covers(&block), "{call} of {layout:?}: {block:x?} is not inside the regions {regions:x?}");
+        ensure!(self.arena.covers(&block), "{call}: {block:x?} is not inside the regions {regions:x?}");
         let below = self.live.range(..block.end).next_back();
         if let Some((&start, other)) = below {
             let end = start + other.usable;
-            ensure!(end <= address, "{call} of {layout:?}: {block:x?} overlaps the live block {:x?}", start..end);
+            ensure!(end <= address, "{call}: {block:x?} overlaps the live block {:x?}", start..end);
         }
         Ok(usable)
     }
@@ -308,8 +314,8 @@ impl<'a, A: ByteAllocator> Shadow<'a, A> {
         self.next_step();
         // SAFETY: the block is live, and the size is one that fits it.
         unsafe { self.allocator.dealloc(ptr, layout) };
-        let call = format!("dealloc with {layout:?} of the block for {:?} at {address:#x}", block.layout);
-        self.check_statistics(&call)?;
+        let call = format_args!("dealloc with {layout:?} of the block for {:?} at {address:#x}", block.layout);
+        self.check_statistics(call)?;
         let used = self.expected.used;
         ensure!(
             used.checked_add(block.charge) == Some(before),
@@ -336,12 +342,12 @@ impl<'a, A: ByteAllocator> Shadow<'a, A> {
         self.check_contents(address)?;
         let block = self.block(address);
         let layout = resized(block.layout, size);
-        let call = format!("realloc to {new_size} of {layout:?} at {address:#x}");
+        let call = format_args!("realloc to {new_size} of {layout:?} at {address:#x}");
         self.next_step();
         // SAFETY: the block is live, and the size is one that fits it.
         let new = match unsafe { self.allocator.realloc(ptr, layout, new_size) } {
             Ok(new) => new,
-            Err(AllocError::NoMemory) => return self.refused_realloc(&call, address, new_size),
+            Err(AllocError::NoMemory) => return self.refused_realloc(call, address, new_size),
             Err(error) => return Err(format!("{call}: {error:?}, expected a block or NoMemory")),
         };
         let Ok(new_layout) = Layout::from_size_align(new_size, layout.align()) else {
@@ -350,19 +356,19 @@ impl<'a, A: ByteAllocator> Shadow<'a, A> {
         self.live.remove(&address);
         self.live_bytes -= block.usable;
         let rest = self.expected.used - block.charge;
-        let usable = self.check_place(&call, new, new_layout)?;
+        let usable = self.check_place(call, new, new_layout)?;
         // SAFETY: the block is the suite's, `usable` bytes inside the arena.
         let damaged = unsafe { self.contents.first_difference(new, size.min(new_size), block.pattern) };
         ensure!(damaged.is_none(), "{call}: byte {} was not kept", damaged.unwrap_or(0));
         self.live_bytes += usable;
-        self.check_statistics(&call)?;
+        self.check_statistics(call)?;
         let charge = self.expected.used.checked_sub(rest);
         ensure!(charge.is_some(), "{call}: used {} does not even count the other blocks", self.expected.used);
         self.insert(new, new_layout, usable, charge.unwrap_or(0));
         Ok(Some(new.as_ptr().addr()))
     }
 
-    fn refused_realloc(&self, call: &str, address: usize, new_size: usize) -> Outcome<Option<usize>> {
+    fn refused_realloc(&self, call: Arguments<'_>, address: usize, new_size: usize) -> Outcome<Option<usize>> {
         let size = self.live[&address].layout.size();
         let shrinks = new_size <= size && !self.options.shrink_may_fail;
         ensure!(!shrinks, "{call}: refused, though the block is large enough");
@@ -386,17 +392,6 @@ impl<'a, A: ByteAllocator> Shadow<'a, A> {
         self.dealloc_all()?;
         self.arena.check_guards()
     }
-}
-
-/// How a region is handed over.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum AddBy {
-    Init,
-    AddMemory,
-}
-
-impl AddBy {
-    pub(super) const BOTH: [Self; 2] = [Self::Init, Self::AddMemory];
 }
 
 fn resized(layout: Layout, size: usize) -> Layout {
