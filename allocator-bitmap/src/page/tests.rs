@@ -1,1 +1,126 @@
+//! The window: its ring, its full capacity, and what lies outside.
 
+extern crate std;
+
+use std::boxed::Box;
+use std::sync::Mutex;
+use std::vec::Vec;
+
+use super::*;
+
+const PAGE: usize = 4096;
+
+type Frames = BitmapPageAllocator<PAGE>;
+
+/// An empty allocator that is never on the stack.
+fn empty<const PAGE_SIZE: usize>() -> Box<BitmapPageAllocator<PAGE_SIZE>> {
+    // SAFETY: all bytes zero is an empty allocator.
+    unsafe { Box::new_zeroed().assume_init() }
+}
+
+/// Adds the pages numbered `pages`.
+fn add(frames: &mut Frames, pages: Range<usize>) -> AllocResult {
+    // SAFETY: page frames are numbers here.
+    unsafe { frames.add_memory(pages.start * PAGE, pages.len() * PAGE) }
+}
+
+/// A page number from which a window of full capacity crosses the end of the ring, and still fits 32 bits of address
+/// where that is all there is.
+const START: usize = if usize::BITS > 32 { CAPACITY + 100 } else { 100 };
+
+#[test]
+fn a_static_at_full_capacity() {
+    static FRAMES: Mutex<Frames> = Mutex::new(Frames::new());
+    let pages = if usize::BITS == 32 && CAPACITY >= 1 << 20 { (1 << 20) - 200 } else { CAPACITY };
+    let mut frames = FRAMES.lock().unwrap();
+    add(&mut frames, START..START + pages).unwrap();
+    assert_eq!(frames.total_pages(), pages);
+    let last = (START + pages - 1) * PAGE;
+    assert_eq!(frames.alloc_pages_at(last, 1, PAGE), Ok(last));
+    assert_eq!(frames.alloc_pages_at(START * PAGE, 1, PAGE), Ok(START * PAGE));
+    let mut runs = Vec::new();
+    for _ in 0..20 {
+        let run = frames.alloc_pages(512, 512 * PAGE).unwrap();
+        assert!(is_aligned(run, 512 * PAGE) && run > START * PAGE && run + 512 * PAGE <= last);
+        runs.push(run);
+    }
+    assert_eq!(frames.used_pages(), 2 + 20 * 512);
+    runs.iter().for_each(|&run| frames.dealloc_pages(run, 512).unwrap());
+    assert_eq!(frames.dealloc_pages(START * PAGE, 2), Err(AllocError::NotAllocated));
+    frames.dealloc_pages(START * PAGE, 1).unwrap();
+    frames.dealloc_pages(last, 1).unwrap();
+    assert_eq!(frames.available_pages(), pages);
+    assert_eq!(add(&mut frames, START + pages..START + pages + 1).is_ok(), pages < CAPACITY);
+}
+
+#[test]
+#[cfg_attr(miri, ignore = "the executable is Miri's own")]
+fn a_static_takes_no_space_in_the_executable() {
+    static FRAMES: Mutex<Frames> = Mutex::new(Frames::new());
+    assert_eq!(FRAMES.lock().unwrap().total_pages(), 0);
+    let executable = std::env::current_exe().and_then(std::fs::metadata).unwrap().len() as usize;
+    let frames = size_of::<Frames>();
+    assert!(frames < 32 << 20 || executable < frames, "{executable} bytes, with a static of {frames}");
+}
+
+#[test]
+fn regions_below_the_first_as_long_as_the_span_fits() {
+    let mut frames = empty();
+    let first = CAPACITY..CAPACITY + 10;
+    add(&mut frames, first.clone()).unwrap();
+    assert_eq!(add(&mut frames, 5..7), Err(AllocError::InvalidParam), "the span would not fit");
+    assert_eq!(add(&mut frames, 2 * CAPACITY - 6..2 * CAPACITY), Ok(()));
+    assert_eq!(add(&mut frames, 3 * CAPACITY..3 * CAPACITY + 1), Err(AllocError::InvalidParam));
+    assert_eq!(add(&mut frames, CAPACITY - 1..CAPACITY), Err(AllocError::InvalidParam), "one page too many");
+    assert_eq!(frames.total_pages(), 16);
+
+    let mut frames = empty();
+    add(&mut frames, first).unwrap();
+    add(&mut frames, CAPACITY - 20..CAPACITY - 10).unwrap();
+    assert_eq!(add(&mut frames, CAPACITY - 11..CAPACITY), Err(AllocError::MemoryOverlap));
+    assert_eq!(frames.alloc_pages(11, PAGE), Err(AllocError::NoMemory));
+    add(&mut frames, CAPACITY - 10..CAPACITY).unwrap();
+    assert_eq!(frames.alloc_pages(30, PAGE), Ok((CAPACITY - 20) * PAGE), "one run across the end of the ring");
+}
+
+#[test]
+fn the_two_ends_of_a_full_window_are_not_adjacent() {
+    let mut frames = empty();
+    let ends = [CAPACITY + 100, 2 * CAPACITY + 99];
+    ends.iter().for_each(|&page| add(&mut frames, page..page + 1).unwrap());
+    assert_eq!(frames.alloc_pages(2, PAGE), Err(AllocError::NoMemory), "their bits are side by side");
+    let mut pages = [frames.alloc_pages(1, PAGE).unwrap(), frames.alloc_pages(1, PAGE).unwrap()];
+    pages.sort_unstable();
+    assert_eq!(pages, ends.map(|page| page * PAGE));
+}
+
+#[test]
+fn page_zero_and_the_highest_pages() {
+    let mut frames = empty();
+    add(&mut frames, 0..3).unwrap();
+    assert_eq!(frames.alloc_pages(3, 4 * PAGE), Ok(0));
+    assert_eq!(frames.alloc_pages(1, PAGE), Err(AllocError::NoMemory));
+
+    let mut frames = empty();
+    let top = usize::MAX / PAGE - 10..usize::MAX / PAGE;
+    add(&mut frames, top.clone()).unwrap();
+    assert_eq!(frames.alloc_pages(10, PAGE), Ok(top.start * PAGE));
+    assert_eq!(frames.alloc_pages(1, 1 << (usize::BITS - 1)), Err(AllocError::NoMemory));
+    assert_eq!(frames.dealloc_pages(top.start * PAGE, usize::MAX), Err(AllocError::NotAllocated));
+    assert_eq!(frames.alloc_pages_at(top.start * PAGE, usize::MAX, PAGE), Err(AllocError::InvalidParam));
+}
+
+#[test]
+#[cfg(target_pointer_width = "64")]
+fn alignments_above_a_gigabyte_for_one_page_as_for_many() {
+    const HUGE: usize = 2 << 20;
+    const GIB: usize = 1 << 30;
+    let mut frames = empty::<HUGE>();
+    // SAFETY: page frames are numbers here.
+    unsafe { frames.init(3 * GIB + HUGE, 20 * GIB).unwrap() };
+    assert_eq!(frames.alloc_pages(1, 4 * GIB), Ok(4 * GIB));
+    assert_eq!(frames.alloc_pages(600, 8 * GIB), Ok(8 * GIB));
+    assert_eq!(frames.alloc_pages(1, 16 * GIB), Ok(16 * GIB));
+    assert_eq!(frames.alloc_pages(1, 16 * GIB), Err(AllocError::NoMemory));
+    assert_eq!(frames.alloc_pages(1, 64 * GIB), Err(AllocError::NoMemory));
+}
