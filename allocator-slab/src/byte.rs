@@ -1,0 +1,304 @@
+//! [`SlabByteAllocator`], the slab heap.
+
+use core::alloc::Layout;
+use core::fmt;
+use core::marker::PhantomData;
+use core::ptr::NonNull;
+
+use allocator_buddy::BuddyByteAllocator;
+use allocator_core::traits::realloc_by_moving;
+use allocator_core::{AllocError, AllocResult, BaseAllocator, ByteAllocator, Region};
+
+use crate::chunks::{Chunk, ChunkTable, chunk_layout};
+use crate::classes::{PowerOfTwoClasses, SizeClasses};
+use crate::slab::Slab;
+use crate::supply::Supply;
+
+/// How many slots a slab grows by, while memory is plentiful.
+pub const SET_SIZE: usize = 64;
+
+/// The general-purpose heap: slots of the size classes `C`, in chunks from the backing `B`, and everything larger from
+/// `B` itself.
+///
+/// # Layout
+///
+/// ```text
+///   SlabByteAllocator                            backing
+///   ┌────────────────────────────┐               ┌────────────┬──────────┬─────────────┬──────
+///   │ slabs    64 B   free ──────┼──────────────>│ 64 × 64 B  │ 16 × 1 K │ large block │ ...
+///   │           …                │               └────────────┴──────────┴─────────────┴──────
+///   │          1 KiB  free ──────┼────────────────────────────────^
+///   │ chunks   which, and where  │
+///   └────────────────────────────┘
+/// ```
+///
+/// A live block has no header: its class follows from its layout. A slab without a free slot grows by [`SET_SIZE`] slots
+/// or fewer, a power of two of them: never by more than an eighth of what the backing has left while one slot fits in
+/// that, and by at least one slot. So a heap of 32 KiB serves all of the seven default classes at once.
+///
+/// # Memory that comes back
+///
+/// Freed slots stay with their class. When a request finds nothing, in its slab or in the backing, the free slots of the
+/// classes that slots were freed in since the last time are counted for the chunks they lie in; chunks that are wholly
+/// free go back to the backing, and the request is tried again. So after everything is freed, all that fitted at first
+/// fits again. Free slots are `available` all the while.
+///
+/// # Time complexity
+///
+/// `alloc` and `dealloc` of a slot are O(1): a load, a store, a count. `alloc` of the first of a new chunk links its
+/// slots, at most [`SET_SIZE`], and asks the backing. Where memory has run out, `alloc` walks the free slots twice,
+/// O(free slots × log(chunks)), at most once for all the `dealloc`s before it. Larger blocks cost what the backing costs.
+///
+/// # Drawbacks
+///
+/// - With the default classes up to half of a slot is lost to rounding.
+/// - A chunk with one live slot stays with its class, however much of it is free.
+/// - The request that finds memory short pays for getting it back.
+/// - Making a block smaller can fail where memory is short, as slots of another class must be found; the block is then
+///   still the caller's, as it was.
+///
+/// # Examples
+///
+/// ```
+/// use core::alloc::Layout;
+/// use allocator_core::{BaseAllocator, ByteAllocator};
+/// use allocator_slab::SlabByteAllocator;
+///
+/// let mut pool = vec![0u64; 4096];
+/// let mut heap = SlabByteAllocator::new();
+/// // SAFETY: nothing else uses the pool while the heap does.
+/// unsafe { heap.init(pool.as_mut_ptr() as usize, 32 << 10)? };
+///
+/// let layout = Layout::from_size_align(100, 4).unwrap();
+/// let block = heap.alloc(layout)?;
+/// assert_eq!((heap.usable_size(layout), heap.used_bytes()), ((100, 128), 128));
+/// // SAFETY: the block came from this heap with this layout.
+/// unsafe { heap.dealloc(block, layout) };
+/// # Ok::<(), allocator_core::AllocError>(())
+/// ```
+pub struct SlabByteAllocator<C: SizeClasses = PowerOfTwoClasses, B = BuddyByteAllocator> {
+    slabs: C::Slabs,
+    chunks: ChunkTable,
+    supply: Supply<B>,
+    classes: PhantomData<C>,
+}
+
+impl SlabByteAllocator {
+    /// An empty heap of the default parameters: seven classes of powers of two, over a buddy allocator.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self::with_backing(BuddyByteAllocator::new())
+    }
+}
+
+impl<C: SizeClasses, B> SlabByteAllocator<C, B> {
+    /// What regions are trimmed to: the alignment of the smallest slots, so that no end is left over that none fits.
+    const GRANULE: usize = {
+        assert!(!C::SLOT_SIZES.is_empty(), "a slab heap needs a class");
+        assert!(SET_SIZE <= u16::MAX as usize && C::SLOT_SIZES.len() <= u16::MAX as usize, "see `Chunk`");
+        1 << C::SLOT_SIZES[0].trailing_zeros()
+    };
+
+    /// A heap over `backing`, which may have memory already.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use allocator_buddy::BuddyByteAllocator;
+    /// use allocator_slab::{PowerOfTwoClasses, SlabByteAllocator};
+    ///
+    /// /// Large blocks of up to 1 MiB.
+    /// type Backing = BuddyByteAllocator<21>;
+    /// let heap = SlabByteAllocator::<PowerOfTwoClasses, Backing>::with_backing(Backing::with_order());
+    /// ```
+    #[must_use]
+    pub const fn with_backing(backing: B) -> Self {
+        const { assert!(Self::GRANULE > 0) };
+        Self { slabs: C::SLABS, chunks: ChunkTable::new(), supply: Supply::new(backing), classes: PhantomData }
+    }
+
+    /// The slabs, one for each class, for statistics.
+    #[must_use]
+    pub fn slabs(&self) -> &[Slab] {
+        self.slabs.as_ref()
+    }
+
+    /// The backing, for statistics.
+    #[must_use]
+    pub const fn backing(&self) -> &B {
+        &self.supply.backing
+    }
+}
+
+/// By how many slots to grow when the backing has `free` bytes left.
+fn growth(slot_size: usize, free: usize) -> usize {
+    let slots = (free / 8 / slot_size).clamp(1, SET_SIZE);
+    1 << slots.ilog2()
+}
+
+impl<C: SizeClasses, B: ByteAllocator> SlabByteAllocator<C, B> {
+    /// Takes a slot of a slab that has none free.
+    #[cold]
+    #[inline(never)]
+    fn alloc_from_new_chunk(&mut self, class: usize) -> AllocResult<NonNull<u8>> {
+        self.or_reclaim(|heap| heap.grow(class))?;
+        self.slabs.as_mut()[class].alloc().ok_or(AllocError::NoMemory)
+    }
+
+    /// Adds a chunk to a class: as large as the policy says, or by halves smaller if the backing has none in one piece.
+    fn grow(&mut self, class: usize) -> AllocResult {
+        let slab = &mut self.slabs.as_mut()[class];
+        let mut slots = growth(slab.slot_size(), self.supply.backing.available_bytes());
+        while slots > 0 {
+            let layout = chunk_layout(slots, slab.slot_size()).ok_or(AllocError::NoMemory)?;
+            if let Ok(start) = self.supply.take(layout) {
+                let chunk = Chunk::new(start, class, slots);
+                if let Err(error) = self.chunks.push(chunk, &mut self.supply) {
+                    // SAFETY: the chunk was taken just now, with this layout.
+                    unsafe { self.supply.give(start, layout) };
+                    return Err(error);
+                }
+                // SAFETY: the backing handed out the whole chunk, aligned for its slots.
+                unsafe { slab.grow(start, slots) };
+                return Ok(());
+            }
+            slots /= 2;
+        }
+        Err(AllocError::NoMemory)
+    }
+
+    /// Tries `request`, and if there is no memory for it, once more after giving free chunks back to the backing.
+    #[inline]
+    fn or_reclaim<T>(&mut self, mut request: impl FnMut(&mut Self) -> AllocResult<T>) -> AllocResult<T> {
+        match request(self) {
+            Err(AllocError::NoMemory) if self.reclaim() => request(self),
+            answer => answer,
+        }
+    }
+
+    /// Gives every wholly free chunk back to the backing, and tells whether the backing got anything.
+    #[cold]
+    #[inline(never)]
+    fn reclaim(&mut self) -> bool {
+        let slabs = self.slabs.as_mut();
+        if slabs.iter().any(Slab::needs_count) {
+            self.chunks.start_counting();
+            let mut chunks = self.chunks.by_address();
+            for slab in slabs.iter_mut().filter(|slab| slab.needs_count()) {
+                slab.count_free(|slot| chunks.count(slot));
+            }
+            if chunks.any_wholly_free() {
+                slabs.iter_mut().for_each(|slab| slab.remove_free(|slot| chunks.is_wholly_free(slot)));
+                let supply = &mut self.supply;
+                self.chunks.remove_wholly_free(|chunk| {
+                    if let Some(layout) = chunk.layout(C::SLOT_SIZES[usize::from(chunk.class)]) {
+                        // SAFETY: the chunk was taken with this layout, and its slots have left the slab.
+                        unsafe { supply.give(chunk.start, layout) };
+                    }
+                });
+                self.chunks.release_spare(&mut self.supply);
+                return true;
+            }
+        }
+        self.chunks.release_spare(&mut self.supply)
+    }
+}
+
+impl<C: SizeClasses, B: ByteAllocator> BaseAllocator for SlabByteAllocator<C, B> {
+    unsafe fn init(&mut self, start: usize, size: usize) -> AllocResult {
+        let region = Region::new(start, size)?.trim_for_bytes(Self::GRANULE)?;
+        // SAFETY: passed on from the caller.
+        unsafe { self.supply.backing.init(region.start(), region.size()) }
+    }
+
+    unsafe fn add_memory(&mut self, start: usize, size: usize) -> AllocResult {
+        let region = Region::new(start, size)?.trim_for_bytes(Self::GRANULE)?;
+        // SAFETY: passed on from the caller.
+        unsafe { self.supply.backing.add_memory(region.start(), region.size()) }
+    }
+}
+
+// SAFETY: a block is a slot of a class that fits the layout (`SizeClasses`), in a chunk that the backing handed out, or
+// a block of the backing. A live slot is in no list, and its chunk is not given back, as it is not wholly free. `realloc`
+// keeps the block, moves it the plain way, or is the backing's. Nothing but the backing is called.
+unsafe impl<C: SizeClasses, B: ByteAllocator> ByteAllocator for SlabByteAllocator<C, B> {
+    #[inline]
+    fn alloc(&mut self, layout: Layout) -> AllocResult<NonNull<u8>> {
+        match C::class_of(layout) {
+            Some(class) => match self.slabs.as_mut()[class].alloc() {
+                Some(slot) => Ok(slot),
+                None => self.alloc_from_new_chunk(class),
+            },
+            None => self.or_reclaim(|heap| heap.supply.backing.alloc(layout)),
+        }
+    }
+
+    #[inline]
+    unsafe fn dealloc(&mut self, ptr: NonNull<u8>, layout: Layout) {
+        match C::class_of(layout) {
+            // SAFETY: the block fits the layout, so it is a slot of this class; widened, the pointer reaches all of it.
+            Some(class) => unsafe { self.slabs.as_mut()[class].dealloc(allocator_core::address::widen(ptr)) },
+            // SAFETY: the block fits the layout, so it came from the backing.
+            None => unsafe { self.supply.backing.dealloc(ptr, layout) },
+        }
+    }
+
+    fn total_bytes(&self) -> usize {
+        self.supply.backing.total_bytes()
+    }
+
+    fn used_bytes(&self) -> usize {
+        self.supply.passed_on_bytes() + self.slabs().iter().map(Slab::used_bytes).sum::<usize>()
+    }
+
+    fn available_bytes(&self) -> usize {
+        self.total_bytes() - self.used_bytes()
+    }
+
+    fn alloc_zeroed(&mut self, layout: Layout) -> AllocResult<NonNull<u8>> {
+        if C::class_of(layout).is_none() {
+            return self.or_reclaim(|heap| heap.supply.backing.alloc_zeroed(layout));
+        }
+        let slot = self.alloc(layout)?;
+        // SAFETY: the slot has at least `layout.size()` bytes.
+        unsafe { slot.write_bytes(0, layout.size()) };
+        Ok(slot)
+    }
+
+    unsafe fn realloc(&mut self, ptr: NonNull<u8>, layout: Layout, new_size: usize) -> AllocResult<NonNull<u8>> {
+        let new_layout = Layout::from_size_align(new_size, layout.align()).map_err(|_| AllocError::NoMemory)?;
+        match (C::class_of(layout), C::class_of(new_layout)) {
+            (Some(old), Some(new)) if old == new => Ok(ptr),
+            // SAFETY: the block came from the backing; when that refuses, the block is as it was.
+            (None, None) => self.or_reclaim(|heap| unsafe { heap.supply.backing.realloc(ptr, layout, new_size) }),
+            // SAFETY: passed on from the caller.
+            _ => unsafe { realloc_by_moving(self, ptr, layout, new_size) },
+        }
+    }
+
+    fn usable_size(&self, layout: Layout) -> (usize, usize) {
+        match C::class_of(layout) {
+            Some(class) => (layout.size(), C::SLOT_SIZES[class]),
+            None => self.supply.backing.usable_size(layout),
+        }
+    }
+}
+
+impl Default for SlabByteAllocator {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<C: SizeClasses, B: fmt::Debug> fmt::Debug for SlabByteAllocator<C, B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SlabByteAllocator")
+            .field("slabs", &self.slabs())
+            .field("chunks", &self.chunks)
+            .field("supply", &self.supply)
+            .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,264 @@
+//! The slots of one size.
+
+use core::fmt;
+use core::mem::{align_of, size_of};
+use core::ptr::NonNull;
+
+/// What a free slot holds.
+struct FreeSlot {
+    next: Option<NonNull<FreeSlot>>,
+}
+
+/// The slots of one size class: a list of the free ones, in chunks that the owner of the slab supplies.
+///
+/// # Layout
+///
+/// ```text
+///   chunk                                         chunk
+///   ┌──────┬──────┬──────┬──────┐                 ┌──────┬──────┐
+///   │ live │ free │ live │ free │                 │ free │ live │
+///   └──────┴──┬───┴──────┴──┬───┘                 └──┬───┴──────┘
+///     free ───┼────────────>│                       │
+///             │<────────────┼───────────────────────┘
+///             └─> (none)
+/// ```
+///
+/// A free slot holds the address of the next one; a live slot holds nothing of the slab's. The slot freed last is the
+/// first to be handed out again, while it is still in the cache.
+///
+/// # Invariants
+///
+/// `total_slots = used_slots + length of the free list`.
+///
+/// # Time complexity
+///
+/// [`alloc`](Self::alloc) and [`dealloc`](Self::dealloc) are O(1): a load, a store, a count, one test.
+///
+/// # Examples
+///
+/// ```
+/// use core::ptr::NonNull;
+/// use allocator_slab::Slab;
+///
+/// let mut chunk = [0u128; 16];
+/// let mut slab = Slab::new(64);
+/// // SAFETY: the chunk has room for 4 slots of 64 bytes, and nobody else uses it.
+/// unsafe { slab.grow(NonNull::from(&mut chunk).cast(), 4) };
+/// let slot = slab.alloc().unwrap();
+/// assert_eq!((slab.used_slots(), slab.total_slots()), (1, 4));
+/// // SAFETY: the slot came from this slab.
+/// unsafe { slab.dealloc(slot) };
+/// ```
+pub struct Slab {
+    free: Option<NonNull<FreeSlot>>,
+    slot_size: usize,
+    total: usize,
+    used: usize,
+    /// Whether a slot was freed since the free slots were last counted: if not, no chunk can have become wholly free.
+    freed_since_count: bool,
+}
+
+// SAFETY: the free slots belong to the slab alone.
+unsafe impl Send for Slab {}
+// SAFETY: a shared slab is only read, and its slots are not.
+unsafe impl Sync for Slab {}
+
+impl Slab {
+    /// A slab without chunks, for slots of `slot_size` bytes.
+    ///
+    /// # Panics
+    ///
+    /// When `slot_size` is 0 or not a multiple of the size of a pointer.
+    #[must_use]
+    pub const fn new(slot_size: usize) -> Self {
+        assert!(slot_size > 0 && slot_size.is_multiple_of(size_of::<FreeSlot>()), "a free slot holds a pointer");
+        Self { free: None, slot_size, total: 0, used: 0, freed_since_count: false }
+    }
+
+    /// One slab for each size.
+    ///
+    /// # Panics
+    ///
+    /// As [`new`](Self::new).
+    #[must_use]
+    pub const fn for_sizes<const N: usize>(slot_sizes: [usize; N]) -> [Self; N] {
+        let mut slabs = [const { Self::new(size_of::<FreeSlot>()) }; N];
+        let mut class = 0;
+        while class < N {
+            slabs[class] = Self::new(slot_sizes[class]);
+            class += 1;
+        }
+        slabs
+    }
+
+    /// The size of a slot in bytes.
+    #[must_use]
+    pub const fn slot_size(&self) -> usize {
+        self.slot_size
+    }
+
+    /// The number of slots in all chunks.
+    #[must_use]
+    pub const fn total_slots(&self) -> usize {
+        self.total
+    }
+
+    /// The number of live slots.
+    #[must_use]
+    pub const fn used_slots(&self) -> usize {
+        self.used
+    }
+
+    /// The bytes that live slots take.
+    #[must_use]
+    pub const fn used_bytes(&self) -> usize {
+        self.used * self.slot_size
+    }
+
+    /// Takes a free slot, if there is one. Its contents are not initialised.
+    #[inline]
+    pub fn alloc(&mut self) -> Option<NonNull<u8>> {
+        let slot = self.free?;
+        // SAFETY: the slots of the list are free, so they hold what `dealloc` or `grow` wrote there.
+        self.free = unsafe { slot.read() }.next;
+        self.used += 1;
+        Some(slot.cast())
+    }
+
+    /// Takes a slot back.
+    ///
+    /// # Safety
+    ///
+    /// The slot came from this slab and is live; the pointer may be used to write to all of it.
+    #[inline]
+    pub unsafe fn dealloc(&mut self, slot: NonNull<u8>) {
+        // SAFETY: passed on from the caller.
+        unsafe { self.push(slot) };
+        self.used -= 1;
+        self.freed_since_count = true;
+    }
+
+    /// Takes in a chunk of `slots` slots, all free. O(`slots`). The first slot is the first to be handed out.
+    ///
+    /// # Safety
+    ///
+    /// The chunk has `slots` times the size of a slot, all of it writable and aligned for pointers, and nobody but the
+    /// slab uses it from now on.
+    pub unsafe fn grow(&mut self, chunk: NonNull<u8>, slots: usize) {
+        for slot in (0..slots).rev() {
+            // SAFETY: the chunk has so many slots, and they are the slab's.
+            unsafe { self.push(chunk.add(slot * self.slot_size)) };
+        }
+        self.total += slots;
+    }
+
+    /// # Safety
+    ///
+    /// The slot is the slab's and in no list; the pointer may be used to write to it.
+    #[inline]
+    unsafe fn push(&mut self, slot: NonNull<u8>) {
+        let slot = slot.cast::<FreeSlot>();
+        debug_assert!(slot.addr().get().is_multiple_of(align_of::<FreeSlot>()));
+        // SAFETY: slots are multiples of the size of a pointer in aligned chunks; the rest is passed on.
+        unsafe { slot.write(FreeSlot { next: self.free }) };
+        self.free = Some(slot);
+    }
+
+    /// Whether a chunk may have become wholly free since [`count_free`](Self::count_free).
+    pub(crate) fn needs_count(&self) -> bool {
+        self.freed_since_count
+    }
+
+    /// Shows every free slot to `count`. O(free slots).
+    pub(crate) fn count_free(&mut self, mut count: impl FnMut(NonNull<u8>)) {
+        self.freed_since_count = false;
+        let mut next = self.free;
+        while let Some(slot) = next {
+            count(slot.cast());
+            // SAFETY: the slots of the list are free, so they hold what `dealloc` or `grow` wrote there.
+            next = unsafe { slot.read() }.next;
+        }
+    }
+
+    /// Lets go of the free slots of which `leaves` holds; the order of the others stays. O(free slots).
+    pub(crate) fn remove_free(&mut self, mut leaves: impl FnMut(NonNull<u8>) -> bool) {
+        let mut next = self.free.take();
+        let mut last: Option<NonNull<FreeSlot>> = None;
+        while let Some(slot) = next {
+            // SAFETY: the slots of the list are free, so they hold what `dealloc` or `grow` wrote there.
+            next = unsafe { slot.read() }.next;
+            if leaves(slot.cast()) {
+                self.total -= 1;
+                continue;
+            }
+            match last {
+                None => self.free = Some(slot),
+                // SAFETY: `last` is a free slot that stays.
+                Some(last) => unsafe { last.write(FreeSlot { next: Some(slot) }) },
+            }
+            last = Some(slot);
+        }
+        if let Some(last) = last {
+            // SAFETY: as above.
+            unsafe { last.write(FreeSlot { next: None }) };
+        }
+    }
+}
+
+impl fmt::Debug for Slab {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Slab")
+            .field("slot_size", &self.slot_size)
+            .field("total_slots", &self.total)
+            .field("used_slots", &self.used)
+            .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+
+    use std::collections::BTreeSet;
+    use std::vec;
+    use std::vec::Vec;
+
+    use super::*;
+
+    #[test]
+    fn hands_out_every_slot_of_every_chunk_once() {
+        let mut chunks = [vec![0u64; 64], vec![0u64; 24]];
+        let mut slab = Slab::new(64);
+        let mut expected = BTreeSet::new();
+        for chunk in &mut chunks {
+            let start = NonNull::new(chunk.as_mut_ptr()).unwrap().cast::<u8>();
+            let slots = chunk.len() / 8;
+            // SAFETY: the chunks are the slab's from here on.
+            unsafe { slab.grow(start, slots) };
+            expected.extend((0..slots).map(|slot| start.addr().get() + slot * 64));
+        }
+        let slots: Vec<_> = core::iter::from_fn(|| slab.alloc()).collect();
+        assert_eq!(slots.iter().map(|slot| slot.addr().get()).collect::<BTreeSet<_>>(), expected);
+        assert_eq!((slots.len(), slab.used_slots(), slab.total_slots()), (11, 11, 11));
+        for &slot in &slots {
+            // SAFETY: the slots are live.
+            unsafe { slab.dealloc(slot) };
+        }
+        assert_eq!(slab.alloc(), slots.last().copied(), "last in, first out");
+    }
+
+    #[test]
+    fn slots_that_leave_are_not_handed_out_and_the_others_keep_their_order() {
+        let mut chunk = vec![0u64; 80];
+        let mut slab = Slab::new(64);
+        // SAFETY: the chunk is the slab's from here on.
+        unsafe { slab.grow(NonNull::new(chunk.as_mut_ptr()).unwrap().cast(), 10) };
+        let start = chunk.as_ptr().addr();
+        let index = |slot: NonNull<u8>| (slot.addr().get() - start) / 64;
+        slab.remove_free(|slot| [0, 3, 4, 9].contains(&index(slot)));
+        assert_eq!(slab.total_slots(), 6);
+        let slots: Vec<_> = core::iter::from_fn(|| slab.alloc()).map(index).collect();
+        assert_eq!(slots, [1, 2, 5, 6, 7, 8]);
+        slab.remove_free(|_| unreachable!("no slot is free"));
+    }
+}

@@ -1,0 +1,49 @@
+//! The conformance suite over `SlabByteAllocator`: the default parameters, other backings, other class sets.
+
+use std::alloc::Layout;
+
+use allocator_buddy::BuddyByteAllocator;
+use allocator_core::conformance::ByteOptions;
+use allocator_slab::{PowerOfTwoClasses, SizeClasses, Slab, SlabByteAllocator};
+use allocator_tlsf::TlsfByteAllocator;
+
+/// Making a block smaller takes a slot of another class, which may have to be found first.
+fn options() -> ByteOptions {
+    ByteOptions { shrink_may_fail: true, ..ByteOptions::default() }
+}
+
+/// Sizes that are not powers of two: their slots are aligned to less than their size.
+struct ThreeQuarterClasses;
+
+impl ThreeQuarterClasses {
+    const SIZES: [usize; 9] = [32, 48, 64, 96, 128, 192, 256, 1536, 2048];
+}
+
+// SAFETY: the sizes ascend; the class is the first one that is large enough and whose size the alignment divides, so
+// that a slot's natural alignment is enough.
+unsafe impl SizeClasses for ThreeQuarterClasses {
+    type Slabs = [Slab; Self::SIZES.len()];
+    const SLABS: Self::Slabs = Slab::for_sizes(Self::SIZES);
+    const SLOT_SIZES: &'static [usize] = &Self::SIZES;
+
+    fn class_of(layout: Layout) -> Option<usize> {
+        Self::SIZES.iter().position(|&slot| slot >= layout.size() && slot % layout.align() == 0)
+    }
+}
+
+allocator_core::byte_conformance!(default_parameters, SlabByteAllocator::new(), options());
+allocator_core::byte_conformance!(
+    over_tlsf,
+    SlabByteAllocator::<PowerOfTwoClasses, _>::with_backing(TlsfByteAllocator::new()),
+    options()
+);
+allocator_core::byte_conformance!(
+    other_classes_over_buddy,
+    SlabByteAllocator::<ThreeQuarterClasses, _>::with_backing(BuddyByteAllocator::new()),
+    options()
+);
+allocator_core::byte_conformance!(
+    other_classes_over_tlsf,
+    SlabByteAllocator::<ThreeQuarterClasses, _>::with_backing(TlsfByteAllocator::new()),
+    options()
+);
