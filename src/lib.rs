@@ -1,1 +1,52 @@
-//! Placeholder
+//! Memory allocators for `no_std` Rust: kernels, hypervisors, unikernels, firmware, and programs that want a heap of
+//! their own.
+//!
+//! Three small traits ([`ByteAllocator`], [`PageAllocator`], [`IdAllocator`]), engines behind them, and handles that
+//! make any byte engine usable with collections. This crate re-exports the family; each engine is a crate of its own,
+//! usable alone.
+//!
+//! # Which one?
+//!
+//! | you need | take | feature | because |
+//! | --- | --- | --- | --- |
+//! | a general-purpose heap | `SlabByteAllocator` | `slab` | O(1) for small blocks, no header in them; memory of one size comes back for others |
+//! | the same with documented, strict regions | `Heap` | `slab` | page-aligned regions, addresses instead of pointers |
+//! | real time, or the tightest packing | `TlsfByteAllocator` | `tlsf` | O(1) in the worst case; little lost to rounding |
+//! | few, large, power-of-two blocks | `BuddyByteAllocator` | `buddy` | no header, natural alignment; freeing scans a list |
+//! | collections in a pool, one thread | `AllocatorRc` | `allocator_api` | needs no global allocator; the pool outlives what is in it |
+//! | collections in a pool, many threads | `AllocatorArc` | `allocator_api` | the same behind any `lock_api` mutex |
+//! | page frames, contiguous runs of them | `BitmapPageAllocator` | `bitmap` | never touches the pages; fixed capacity |
+//! | thread ids, ports, interrupt vectors | `BitmapIdAllocator` | `bitmap` | 64K ids in 8.5 KiB |
+//!
+//! What each is bad at stands in its documentation under *Drawbacks*.
+//!
+//! # Features
+//!
+//! | feature | gives |
+//! | --- | --- |
+//! | `default` | `bitmap` and `page-alloc-256m` |
+//! | `bitmap`, `tlsf`, `slab`, `buddy` | the engines of that name |
+//! | `allocator_api` | `AllocatorRc` and `AllocatorArc`, for collections that speak `allocator-api2` 0.2, on stable Rust |
+//! | `nightly` | the same handles for the standard library's collections, with a nightly compiler |
+//! | `full` | all engines and `allocator_api`, on stable Rust |
+//! | `page-alloc-256m`, `-4g`, `-64g`, `-1t` | the capacity of `BitmapPageAllocator` at 4 KiB pages; the largest that is on holds |
+//!
+//! Features only add, and every combination builds, for bare metal too.
+
+#![no_std]
+
+pub use allocator_core::{
+    AllocError, AllocResult, BaseAllocator, ByteAllocator, IdAllocator, PageAllocator, Region, RegionTable, address,
+};
+
+#[cfg(feature = "bitmap")]
+pub use allocator_bitmap::{BitmapIdAllocator, BitmapPageAllocator};
+
+#[cfg(feature = "buddy")]
+pub use allocator_buddy::BuddyByteAllocator;
+
+#[cfg(feature = "tlsf")]
+pub use allocator_tlsf::TlsfByteAllocator;
+
+#[cfg(feature = "slab")]
+pub use allocator_slab::{Heap, MIN_HEAP_SIZE, PowerOfTwoClasses, SET_SIZE, SizeClasses, Slab, SlabByteAllocator};
