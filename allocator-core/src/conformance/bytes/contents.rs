@@ -1,7 +1,6 @@
 //! What the suite writes into blocks, to see whether it stays there.
 
 use core::ptr::NonNull;
-use core::slice;
 use std::vec::Vec;
 
 use fastrand::Rng;
@@ -15,7 +14,7 @@ pub(super) struct Contents {
 }
 
 impl Contents {
-    const PERIOD: usize = if cfg!(miri) { 1021 } else { 8191 };
+    const PERIOD: usize = 1021;
 
     pub(super) fn new(rng: &mut Rng) -> Self {
         let mut bytes = std::vec![0; Self::PERIOD];
@@ -48,13 +47,8 @@ impl Contents {
     ///
     /// `size` initialised bytes may be read at `block`.
     pub(super) unsafe fn first_difference(&self, block: NonNull<u8>, size: usize, pattern: usize) -> Option<usize> {
-        let period = self.period_of(pattern);
         // SAFETY: passed on from the caller.
-        let bytes = unsafe { slice::from_raw_parts(block.as_ptr(), size) };
-        let (index, chunk) =
-            bytes.chunks(Self::PERIOD).enumerate().find(|(_, chunk)| **chunk != period[..chunk.len()])?;
-        let inside = chunk.iter().zip(period).position(|(is, should)| is != should)?;
-        Some(index * Self::PERIOD + inside)
+        unsafe { first_difference(block, size, self.period_of(pattern)) }
     }
 
     /// Where the block first holds something other than zero.
@@ -64,9 +58,27 @@ impl Contents {
     /// `size` initialised bytes may be read at `block`.
     pub(super) unsafe fn first_nonzero(block: NonNull<u8>, size: usize) -> Option<usize> {
         // SAFETY: passed on from the caller.
-        let bytes = unsafe { slice::from_raw_parts(block.as_ptr(), size) };
-        let zeroes = [0; 1024];
-        let index = bytes.chunks(zeroes.len()).position(|chunk| *chunk != zeroes[..chunk.len()])?;
-        bytes[index * zeroes.len()..].iter().position(|&byte| byte != 0).map(|inside| index * zeroes.len() + inside)
+        unsafe { first_difference(block, size, &[0; Self::PERIOD]) }
     }
+}
+
+/// Where the block first differs from what repeats with the period.
+///
+/// The block is copied out piece by piece: a slice of it would be a borrow more for Miri to keep track of each time.
+///
+/// # Safety
+///
+/// `size` initialised bytes may be read at `block`.
+unsafe fn first_difference(block: NonNull<u8>, size: usize, period: &[u8]) -> Option<usize> {
+    let mut piece = [0; Contents::PERIOD];
+    for at in (0..size).step_by(period.len()) {
+        let length = period.len().min(size - at);
+        // SAFETY: `at + length <= size`, and `length` is at most the length of the piece.
+        unsafe { block.add(at).copy_to_nonoverlapping(NonNull::from(&mut piece).cast(), length) };
+        if piece[..length] != period[..length] {
+            let inside = piece.iter().zip(period).position(|(is, should)| is != should);
+            return Some(at + inside.unwrap_or(0));
+        }
+    }
+    None
 }

@@ -52,13 +52,12 @@ pub(in super::super) fn exhaustion<A: ByteAllocator>(bench: &mut Bench<'_, A>) -
 /// blocks may need the neighbour too.
 fn room_after_free<A: ByteAllocator>(shadow: &mut Shadow<'_, A>, layout: Layout) -> Outcome {
     let Some(block) = shadow.any_block() else { return Ok(()) };
-    let neighbour = shadow.block_above(block + 1);
-    let below = shadow.live().map(|(address, _)| address).take_while(|&address| address < block).last();
+    let neighbour = shadow.neighbour(block);
     shadow.dealloc(block)?;
     if shadow.alloc(layout)?.is_some() {
         return Ok(());
     }
-    let Some(neighbour) = neighbour.or(below) else { return Ok(()) };
+    let Some(neighbour) = neighbour else { return Ok(()) };
     shadow.dealloc(neighbour)?;
     shadow.must_alloc(layout)?;
     shadow.alloc(layout)?;

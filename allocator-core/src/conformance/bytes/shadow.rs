@@ -115,9 +115,10 @@ impl<'a, A: ByteAllocator> Shadow<'a, A> {
         self.live.range(..=at).next_back().or_else(|| self.live.range(at..).next()).map(|(&address, _)| address)
     }
 
-    /// The live block that lies next above the address.
-    pub(super) fn block_above(&self, address: usize) -> Option<usize> {
-        self.live.range(address..).next().map(|(&address, _)| address)
+    /// The live block that lies next above the block, or next below it.
+    pub(super) fn neighbour(&self, block: usize) -> Option<usize> {
+        let above = self.live.range(block + 1..).next();
+        above.or_else(|| self.live.range(..block).next_back()).map(|(&address, _)| address)
     }
 
     fn next_step(&self) {
