@@ -72,10 +72,12 @@ mod arena;
 mod bench;
 pub mod bytes;
 mod config;
+pub mod ids;
 pub mod pages;
 
 pub use bytes::ByteOptions;
 pub use config::{Config, Violation};
+pub use ids::IdOptions;
 pub use pages::{PageOptions, Runs};
 
 /// One `#[test]` for each check of a contract. The function shares its name with the module, which it can because

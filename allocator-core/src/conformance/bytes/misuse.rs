@@ -24,7 +24,6 @@ pub(super) fn hostile_shapes() -> Vec<Layout> {
             shapes.extend(sizes.into_iter().filter_map(|size| Layout::from_size_align(size, align).ok()));
         }
     }
-    // What is left of the smallest ones may be a pool's size after all.
     shapes
 }
 
@@ -79,7 +78,10 @@ pub(in super::super) fn moved_allocator<A: ByteAllocator>(bench: &mut Bench<'_, 
     shadow.check_all_contents()?;
     shadow.give_more(middle.end + 4096..middle.end + pool)?;
     churn(&mut shadow, steps, pool)?;
-    Box::new(shadow).finish()
+    shadow.dealloc_all()?;
+    let mut boxed = Box::new(shadow);
+    boxed.must_alloc(layout(100, 8))?;
+    boxed.finish()
 }
 
 pub(in super::super) fn lent_allocator<A: ByteAllocator>(bench: &mut Bench<'_, A>) -> Outcome {
