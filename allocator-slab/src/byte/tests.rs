@@ -131,7 +131,7 @@ fn a_chunk_with_a_live_slot_stays_and_the_others_go() {
 
 #[test]
 fn more_chunks_than_the_table_has_room_for_inline() {
-    let pool = if cfg!(miri) { 128 << 10 } else { 1 << 20 };
+    let pool = if cfg!(miri) { 256 << 10 } else { 1 << 20 };
     let mut owned = Owned::new(pool);
     let blocks = owned.fill(64);
     assert!(owned.heap.chunks.moved_out(), "the table has moved to the backing");
