@@ -1,4 +1,108 @@
-//! The one behavioural test suite that every implementation of the traits can run.
+//! The one behavioural test suite that every implementation of the traits can run, here or in another crate.
+//!
+//! A *check* drives an allocator through one part of its contract, mostly with random requests, and holds each answer
+//! against a *shadow* that knows what must be true: every live block and its contents, the state of every page, every
+//! id. The memory comes from an arena whose bytes outside of the regions must never be written. The first promise that
+//! is not kept ends the check with a [`Violation`].
+//!
+//! | module | macro | the contract | what may differ |
+//! | --- | --- | --- | --- |
+//! | [`bytes`] | [`byte_conformance!`](crate::byte_conformance) | [`ByteAllocator`](crate::ByteAllocator) | [`ByteOptions`] |
+//! | [`pages`] | [`page_conformance!`](crate::page_conformance) | [`PageAllocator`](crate::PageAllocator) | [`PageOptions`] |
+//! | [`ids`] | [`id_conformance!`](crate::id_conformance) | [`IdAllocator`](crate::IdAllocator) | [`IdOptions`] |
+//!
+//! # Running it on an allocator of yours
+//!
+//! Depend on this crate with the feature `conformance` under `[dev-dependencies]`, and give the suite an expression that
+//! makes a fresh allocator without memory. Each macro line is one `#[test]` per check, in a module of the given name:
+//!
+//! ```ignore
+//! allocator_core::byte_conformance!(my_heap, MyHeap::new());
+//! allocator_core::page_conformance!(
+//!     my_frames,
+//!     MyFrames::new(),
+//!     PageOptions { runs: Runs::PowerOfTwo, ..Default::default() }
+//! );
+//! ```
+//!
+//! Where there is no test harness, `run_all` of each module does the same:
+//!
+//! ```
+//! use allocator_core::conformance::{Config, IdOptions, ids};
+//! use allocator_core::{AllocError, AllocResult, IdAllocator};
+//!
+//! /// 64 ids in a word.
+//! struct Word(u64);
+//!
+//! impl Word {
+//!     /// The bits of the ids, or `None` where some of them do not exist.
+//!     fn mask(start: usize, count: usize) -> Option<u64> {
+//!         let end = start.checked_add(count).filter(|&end| end <= 64 && count > 0)?;
+//!         Some(u64::MAX >> (64 - count) << start).filter(|_| end > start)
+//!     }
+//! }
+//!
+//! impl IdAllocator for Word {
+//!     fn alloc_id(&mut self, count: usize, align_pow2: usize) -> AllocResult<usize> {
+//!         if count == 0 || !align_pow2.is_power_of_two() {
+//!             return Err(AllocError::InvalidParam);
+//!         }
+//!         let free = |start: &usize| Self::mask(*start, count).is_some_and(|mask| self.0 & mask == 0);
+//!         let start = (0..64).step_by(align_pow2).find(free).ok_or(AllocError::NoMemory)?;
+//!         self.0 |= Self::mask(start, count).unwrap_or(0);
+//!         Ok(start)
+//!     }
+//!
+//!     fn dealloc_id(&mut self, start_id: usize, count: usize) -> AllocResult {
+//!         if count == 0 {
+//!             return Err(AllocError::InvalidParam);
+//!         }
+//!         let mask = Self::mask(start_id, count).filter(|mask| self.0 & mask == *mask);
+//!         self.0 &= !mask.ok_or(AllocError::NotAllocated)?;
+//!         Ok(())
+//!     }
+//!
+//!     fn is_allocated(&self, id: usize) -> bool {
+//!         Self::mask(id, 1).is_some_and(|mask| self.0 & mask != 0)
+//!     }
+//!
+//!     fn alloc_fixed_id(&mut self, id: usize) -> AllocResult {
+//!         let mask = Self::mask(id, 1).ok_or(AllocError::InvalidParam)?;
+//!         if self.0 & mask != 0 {
+//!             return Err(AllocError::NoMemory);
+//!         }
+//!         self.0 |= mask;
+//!         Ok(())
+//!     }
+//!
+//!     fn size(&self) -> usize {
+//!         64
+//!     }
+//!
+//!     fn used(&self) -> usize {
+//!         self.0.count_ones() as usize
+//!     }
+//!
+//!     fn available(&self) -> usize {
+//!         64 - self.used()
+//!     }
+//! }
+//!
+//! ids::run_all(|| Word(0), &Config { seed: 1, steps: 500 }, &IdOptions::default())?;
+//! # Ok::<(), allocator_core::conformance::Violation>(())
+//! ```
+//!
+//! # Seeing a failure again
+//!
+//! Every run takes a new seed, and a violation says which one it was and how to run the check again:
+//!
+//! ```text
+//! the bytes contract is violated in check `random_mixed`, step 41, seed 7: realloc to 244 of ...: byte 0 was not kept
+//! rerun with: ALLOCATOR_SEED=7 ALLOCATOR_STEPS=3000 cargo test random_mixed
+//! ```
+//!
+//! `ALLOCATOR_STEPS` makes the random programs longer, for a night's run. Under Miri everything is smaller; engines that
+//! take up a region by its address need `MIRIFLAGS=-Zmiri-permissive-provenance` there.
 
 macro_rules! checks {
     ([$($(#[$doc:meta])* $check:ident,)+] $contract:literal, $subject:path, $options:ty, $module:ident) => {
