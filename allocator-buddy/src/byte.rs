@@ -221,9 +221,10 @@ unsafe impl<const ORDER: usize> ByteAllocator for BuddyByteAllocator<ORDER> {
             // SAFETY: passed on from the caller.
             return unsafe { realloc_by_moving(self, ptr, layout, new_size) };
         }
+        let block = widen(ptr);
         // SAFETY: the block is live and fits `layout`, so it has `old_block` bytes.
-        unsafe { self.split_off_tail(widen(ptr), old_block, new_block) };
-        Ok(ptr)
+        unsafe { self.split_off_tail(block, old_block, new_block) };
+        Ok(block)
     }
 
     fn usable_size(&self, layout: Layout) -> (usize, usize) {

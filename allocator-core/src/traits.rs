@@ -70,7 +70,8 @@ pub trait BaseAllocator {
 /// - until the block is given back the allocator neither reads nor writes it, and it stays where it is even if the
 ///   allocator itself is moved;
 /// - [`alloc_zeroed`](Self::alloc_zeroed) gives zeroes; [`realloc`](Self::realloc) keeps the contents and the
-///   alignment, and leaves the block alone when it fails;
+///   alignment, returns a pointer to the whole block even if it was given a narrowed one, and leaves the block alone
+///   when it fails;
 /// - no method calls code that might call back into the same allocator, and none unwinds;
 /// - the memory is reached through this value alone: once the value is gone (a `&mut` to an allocator stands for the
 ///   allocator behind it), nothing touches the regions any more.

@@ -6,6 +6,7 @@ use core::marker::PhantomData;
 use core::ptr::NonNull;
 
 use allocator_buddy::BuddyByteAllocator;
+use allocator_core::address::widen;
 use allocator_core::traits::realloc_by_moving;
 use allocator_core::{AllocError, AllocResult, BaseAllocator, ByteAllocator, Region};
 
@@ -237,7 +238,7 @@ unsafe impl<C: SizeClasses, B: ByteAllocator> ByteAllocator for SlabByteAllocato
     unsafe fn dealloc(&mut self, ptr: NonNull<u8>, layout: Layout) {
         match C::class_of(layout) {
             // SAFETY: the block fits the layout, so it is a slot of this class; widened, the pointer reaches all of it.
-            Some(class) => unsafe { self.slabs.as_mut()[class].dealloc(allocator_core::address::widen(ptr)) },
+            Some(class) => unsafe { self.slabs.as_mut()[class].dealloc(widen(ptr)) },
             // SAFETY: the block fits the layout, so it came from the backing.
             None => unsafe { self.supply.backing.dealloc(ptr, layout) },
         }
@@ -268,7 +269,7 @@ unsafe impl<C: SizeClasses, B: ByteAllocator> ByteAllocator for SlabByteAllocato
     unsafe fn realloc(&mut self, ptr: NonNull<u8>, layout: Layout, new_size: usize) -> AllocResult<NonNull<u8>> {
         let new_layout = Layout::from_size_align(new_size, layout.align()).map_err(|_| AllocError::NoMemory)?;
         match (C::class_of(layout), C::class_of(new_layout)) {
-            (Some(old), Some(new)) if old == new => Ok(ptr),
+            (Some(old), Some(new)) if old == new => Ok(widen(ptr)),
             // SAFETY: the block came from the backing; when that refuses, the block is as it was.
             (None, None) => self.or_reclaim(|heap| unsafe { heap.supply.backing.realloc(ptr, layout, new_size) }),
             // SAFETY: passed on from the caller.
