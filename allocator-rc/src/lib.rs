@@ -1,2 +1,81 @@
-//! To be written.
+//! Shared handles that collections allocate from: [`AllocatorRc`] for one thread, [`AllocatorArc`] for many.
+//!
+//! A handle turns an engine, that is, any [`ByteAllocator`](allocator_core::ByteAllocator), and a pool of memory into
+//! an `Allocator` that can be cloned. Collections then live in the pool: a local array, a `static`, a page of huge
+//! ones, memory shared with another program. No global allocator is needed, for the engine and the count of handles live
+//! at the start of the pool; and no `unsafe`, for the pool stays borrowed until the last handle is gone.
+//!
+//! | module | holds |
+//! | --- | --- |
+//! | `rc` | [`AllocatorRc`] |
+//! | `arc` | [`AllocatorArc`] and its [`DefaultLock`] |
+//! | `methods` | what both can do: the statistics, and the `Allocator` traits |
+//! | `blocks` | the body of those traits: from their calls to the engine's |
+//! | `handle` | what both are: a counted pointer to the start of the pool, and the borrow of the pool |
+//! | `count` | the counts, which saturate |
+//! | `misuse` | programs that must not compile (tests only) |
+//!
+//! The handles implement the `Allocator` of `allocator-api2` 0.2, which `hashbrown` and others speak on stable Rust. With
+//! the feature `nightly` they implement `core::alloc::Allocator` too, and serve the collections of the standard library.
+//! (`allocator-api2` has a feature of that name that makes the two traits one; it is not needed here, and `hashbrown`
+//! does not build with it.)
+//!
+//! # Examples
+//!
+//! A vector and a map in a local array:
+//!
+//! ```
+//! use core::mem::MaybeUninit;
+//!
+//! use allocator_api2::vec::Vec;
+//! use allocator_rc::AllocatorRc;
+//! use allocator_tlsf::TlsfByteAllocator;
+//! use hashbrown::HashMap;
+//!
+//! let mut pool = [MaybeUninit::uninit(); 32 * 1024];
+//! let heap = AllocatorRc::new(TlsfByteAllocator::new(), &mut pool)?;
+//!
+//! let mut primes = Vec::new_in(heap.clone());
+//! primes.extend([2, 3, 5, 7]);
+//!
+//! let mut names = HashMap::new_in(heap.clone());
+//! names.insert(2, "two");
+//! names.insert(3, "three");
+//! assert_eq!(names.get(&primes[1]), Some(&"three"));
+//!
+//! drop((primes, names));
+//! assert_eq!(heap.used_bytes(), 0);
+//! # Ok::<(), allocator_core::AllocError>(())
+//! ```
+//!
+//! The pool outlives what is in it; this does not compile, for the pool dies before the vector:
+//!
+//! ```compile_fail,E0597
+//! # use core::mem::MaybeUninit;
+//! # use allocator_api2::vec::Vec;
+//! # use allocator_rc::AllocatorRc;
+//! # use allocator_tlsf::TlsfByteAllocator;
+//! let mut numbers;
+//! {
+//!     let mut pool = [MaybeUninit::uninit(); 32 * 1024];
+//!     let heap = AllocatorRc::new(TlsfByteAllocator::new(), &mut pool)?;
+//!     numbers = Vec::new_in(heap);
+//! }
+//! numbers.push(1);
+//! # Ok::<(), allocator_core::AllocError>(())
+//! ```
+
 #![no_std]
+#![cfg_attr(feature = "nightly", feature(allocator_api))]
+
+mod arc;
+mod blocks;
+mod count;
+mod handle;
+mod methods;
+#[cfg(doctest)]
+mod misuse;
+mod rc;
+
+pub use arc::{AllocatorArc, DefaultLock};
+pub use rc::AllocatorRc;
