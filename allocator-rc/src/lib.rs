@@ -20,6 +20,15 @@
 //! (`allocator-api2` has a feature of that name that makes the two traits one; it is not needed here, and `hashbrown`
 //! does not build with it.)
 //!
+//! # Drawbacks
+//!
+//! - The engine takes its place from the pool: the tables of TLSF are more than 7 KiB on 64 bits, much of a small pool.
+//! - A block whose alignment changes has to move, and for a moment there are two of it.
+//! - An [`AllocatorArc`] has one lock for all threads. The [`DefaultLock`] spins: an interrupt handler that allocates
+//!   waits for ever if it has interrupted the holder. Where that can be, choose a lock that masks interrupts.
+//! - A handle that is forgotten, as by a leaked collection, keeps the engine from being dropped. The pool is free again
+//!   when its borrow ends all the same.
+//!
 //! # Examples
 //!
 //! A vector and a map in a local array:
