@@ -47,8 +47,10 @@ fn check(block: NonNull<u8>, size: usize) {
 fn the_slice_is_as_long_as_asked_for<K: Kind>() {
     let mut memory = Memory::new(POOL);
     let heap = K::create(memory.pool());
-    for size in [1, 2, 3, 7, 8, 9, 63, 64, 65, 1000, 4096, 5000] {
-        for align in [1, 2, 8, 16, 64, 512, 4096] {
+    let sizes: &[usize] =
+        if cfg!(miri) { &[1, 9, 64, 1000] } else { &[1, 2, 3, 7, 8, 9, 63, 64, 65, 1000, 4096, 5000] };
+    for &size in sizes {
+        for align in [1, 8, 64, 4096] {
             let layout = layout(size, align);
             for block in [heap.allocate(layout).unwrap(), heap.allocate_zeroed(layout).unwrap()] {
                 assert_eq!(block.len(), size);
@@ -124,9 +126,9 @@ fn growing_from_size_0_and_shrinking_to_it<K: Kind>() {
 fn grow_and_shrink_keep_contents_whatever_the_alignment<K: Kind>() {
     let mut memory = Memory::new(POOL);
     let heap = K::create(memory.pool());
-    let aligns = [1, 4, 16, 128, 1024];
+    let aligns: &[usize] = if cfg!(miri) { &[4, 128] } else { &[1, 4, 16, 128, 1024] };
     let large = if cfg!(miri) { 200 } else { 3000 };
-    for (from, to) in aligns.iter().flat_map(|&from| aligns.map(|to| (from, to))) {
+    for (from, to) in aligns.iter().flat_map(|&from| aligns.iter().map(move |&to| (from, to))) {
         for (small, large) in [(1, 1), (1, 40), (40, 40), (48, large)] {
             let (old, new) = (layout(small, from), layout(large, to));
             let block = heap.allocate(old).unwrap();

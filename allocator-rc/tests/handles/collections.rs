@@ -13,7 +13,7 @@ use hashbrown::HashMap;
 use crate::support::{Handle, Kind, Memory, POOL, Pool, for_all_handles};
 
 /// How many elements the tests put into a collection.
-const COUNT: u32 = if cfg!(miri) { 60 } else { 1000 };
+const COUNT: u32 = if cfg!(miri) { 40 } else { 1000 };
 
 for_all_handles! {
     vectors_grow_shrink_and_move,

@@ -36,7 +36,7 @@ fn any_misalignment_of_the_pool_will_do<K: Kind>() {
 }
 
 fn a_pool_too_small_is_refused<K: Kind>() {
-    let step = if cfg!(miri) { 97 } else { 1 };
+    let step = if cfg!(miri) { 331 } else { 1 };
     for size in (0..2048).step_by(step) {
         let mut memory = Memory::misaligned(size, size % 64);
         match K::with_engine(K::Engine::fresh(), memory.pool()) {
@@ -139,7 +139,7 @@ fn an_engine_that_finds_no_room_is_dropped_once() {
     both(|create| {
         // From no room for the engine, over no room beside it, to just enough.
         let mut outcomes = [0; 2];
-        for size in 0..size_of::<Buddy>() + 512 {
+        for size in (0..size_of::<Buddy>() + 512).step_by(if cfg!(miri) { 61 } else { 1 }) {
             let (engine, journal) = Buddy::new();
             let mut memory = Memory::new(size);
             let created = create(engine, memory.pool());

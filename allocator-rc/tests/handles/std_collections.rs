@@ -13,7 +13,7 @@ use allocator_tlsf::TlsfByteAllocator;
 use crate::support::{Handle, Kind, Memory, POOL, for_all_handles};
 
 /// How many elements the tests put into a collection.
-const COUNT: u32 = if cfg!(miri) { 60 } else { 1000 };
+const COUNT: u32 = if cfg!(miri) { 40 } else { 1000 };
 
 for_all_handles! {
     std_vectors_and_boxes,

@@ -20,7 +20,7 @@ use lock_api::{GuardSend, RawMutex};
 use crate::support::{Engine, Exclusive, Memory, POOL, Watched, seed};
 
 const THREADS: usize = if cfg!(miri) { 3 } else { 4 };
-const ROUNDS: usize = if cfg!(miri) { 30 } else { 2000 };
+const ROUNDS: usize = if cfg!(miri) { 12 } else { 2000 };
 
 /// Allocates, fills, resizes and checks blocks, and frees half of them only when many are there.
 fn hammer(heap: &impl Allocator, seed: u64, mark: u8) {
