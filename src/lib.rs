@@ -50,3 +50,6 @@ pub use allocator_tlsf::TlsfByteAllocator;
 
 #[cfg(feature = "slab")]
 pub use allocator_slab::{Heap, MIN_HEAP_SIZE, PowerOfTwoClasses, SET_SIZE, SizeClasses, Slab, SlabByteAllocator};
+
+#[cfg(feature = "allocator_api")]
+pub use allocator_rc::{AllocatorArc, AllocatorRc};
