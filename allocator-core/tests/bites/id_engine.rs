@@ -9,11 +9,13 @@ use crate::fault::Fault;
 pub(crate) struct IdTable {
     fault: Option<Fault>,
     taken: Vec<bool>,
+    /// How many are taken.
+    used: usize,
 }
 
 impl IdTable {
     pub(crate) fn new(size: usize, fault: Option<Fault>) -> Self {
-        Self { fault, taken: vec![false; size] }
+        Self { fault, taken: vec![false; size], used: 0 }
     }
 
     fn has(&self, fault: Fault) -> bool {
@@ -37,7 +39,10 @@ impl IdTable {
 
     fn set(&mut self, start: usize, count: usize, taken: bool) {
         let end = (start + count).min(self.taken.len());
-        self.taken[start..end].fill(taken);
+        for id in start..end {
+            self.used = self.used + usize::from(taken) - usize::from(self.taken[id]);
+            self.taken[id] = taken;
+        }
     }
 }
 
@@ -108,8 +113,7 @@ impl IdAllocator for IdTable {
     }
 
     fn used(&self) -> usize {
-        let used = self.taken.iter().filter(|taken| **taken).count();
-        used + usize::from(self.has(Fault::CountsOneMore) && used > 1)
+        self.used + usize::from(self.has(Fault::CountsOneMore) && self.used > 1)
     }
 
     fn available(&self) -> usize {

@@ -13,13 +13,13 @@ pub(crate) struct PageMap<const PAGE_SIZE: usize> {
     fault: Option<Fault>,
     /// Every managed page by address, and whether it is taken.
     pages: BTreeMap<usize, bool>,
-    /// What a fault makes of the number of pages taken.
-    miscounted: usize,
+    /// How many of them are taken.
+    used: usize,
 }
 
 impl<const PAGE_SIZE: usize> PageMap<PAGE_SIZE> {
     pub(crate) fn new(fault: Option<Fault>) -> Self {
-        Self { fault, pages: BTreeMap::new(), miscounted: 0 }
+        Self { fault, pages: BTreeMap::new(), used: 0 }
     }
 
     fn has(&self, fault: Fault) -> bool {
@@ -72,7 +72,8 @@ impl<const PAGE_SIZE: usize> PageMap<PAGE_SIZE> {
 
     fn set(&mut self, base: usize, num_pages: usize, taken: bool) {
         for page in Self::run(base, num_pages).into_iter().flatten() {
-            self.pages.insert(page, taken);
+            let before = self.pages.insert(page, taken).unwrap_or(false);
+            self.used = self.used + usize::from(taken) - usize::from(before);
         }
     }
 
@@ -123,7 +124,7 @@ unsafe impl<const PAGE_SIZE: usize> PageAllocator for PageMap<PAGE_SIZE> {
         let base = base.ok_or(AllocError::NoMemory)?;
         self.set(base, num_pages, true);
         if self.has(Fault::CountsTwice) {
-            self.miscounted += num_pages;
+            self.used += num_pages;
         }
         Ok(base)
     }
@@ -174,7 +175,7 @@ unsafe impl<const PAGE_SIZE: usize> PageAllocator for PageMap<PAGE_SIZE> {
     }
 
     fn used_pages(&self) -> usize {
-        self.pages.values().filter(|taken| **taken).count() + self.miscounted
+        self.used
     }
 
     fn available_pages(&self) -> usize {

@@ -9,11 +9,11 @@ use super::bench::Bench;
 use super::programs::{churn, layout};
 use super::shadow::Shadow;
 use crate::ByteAllocator;
-use crate::conformance::config::ensure;
+use crate::conformance::config::{STRIDE, ensure};
 
 /// Sizes that fill a pool of the bench in a moment.
 fn fill_sizes(pool: usize) -> [usize; 5] {
-    if cfg!(miri) { [700, 1024, 4096, 5000, pool / 4] } else { [64, 500, 4096, 10_000, pool / 4] }
+    if cfg!(miri) { [1000, 2048, 4096, 5000, pool / 4] } else { [64, 500, 4096, 10_000, pool / 4] }
 }
 
 /// Takes blocks until there is no memory for one more; returns how many.
@@ -27,7 +27,7 @@ fn fill<A: ByteAllocator>(shadow: &mut Shadow<'_, A>, layout: Layout) -> Outcome
 
 pub(in super::super) fn exhaustion<A: ByteAllocator>(bench: &mut Bench<'_, A>) -> Outcome {
     let pool = bench.middle().len();
-    let refusals = if cfg!(miri) { 10 } else { 100 };
+    let refusals = if cfg!(miri) { 4 } else { 100 };
     let mut shadow = bench.with_one_region()?;
     for size in fill_sizes(pool) {
         let layout = layout(size, 8);
@@ -66,7 +66,7 @@ fn room_after_free<A: ByteAllocator>(shadow: &mut Shadow<'_, A>, layout: Layout)
 
 pub(in super::super) fn refill<A: ByteAllocator>(bench: &mut Bench<'_, A>) -> Outcome {
     let pool = bench.middle().len();
-    let rounds = if cfg!(miri) { 2 } else { 3 };
+    let rounds = if cfg!(miri) { 1 } else { 3 };
     let mut shadow = bench.with_one_region()?;
     let mut first = Vec::new();
     for size in fill_sizes(pool).into_iter().rev() {
@@ -93,7 +93,8 @@ pub(in super::super) fn refill<A: ByteAllocator>(bench: &mut Bench<'_, A>) -> Ou
 fn largest_block<A: ByteAllocator>(bench: &mut Bench<'_, A>, regions: &[Range<usize>], align: usize) -> Outcome<usize> {
     let most = regions.iter().map(|region| region.len()).sum::<usize>();
     let (mut fits, mut too_large) = (0, most + 1);
-    while too_large - fits > 1 {
+    let precision = if cfg!(miri) { 1024 } else { 1 };
+    while too_large - fits > precision {
         let size = fits.midpoint(too_large);
         let mut shadow = with_regions(bench, regions)?;
         match shadow.alloc(layout(size, align))? {
@@ -152,7 +153,7 @@ pub(in super::super) fn counted_once<A: ByteAllocator>(bench: &mut Bench<'_, A>)
         "the largest block, {largest} bytes, is taken, and as much is said to be available: {stats:?}"
     );
     shadow.dealloc(block)?;
-    for size in [0, 1, 60, 64, 65, 100, 1000, 1024, 1025, 4000, 4096, 4097, 9000] {
+    for size in [0, 1, 60, 64, 65, 100, 1000, 1024, 1025, 4000, 4096, 4097, 9000].into_iter().step_by(STRIDE) {
         for align in [1, 8, 32, 256, 4096] {
             let block = shadow.must_alloc(layout(size, align))?;
             let (used, usable) = (shadow.stats().used, shadow.block(block).usable);

@@ -8,18 +8,20 @@ use super::bench::Bench;
 use super::programs::layout;
 use super::shadow::Shadow;
 use crate::ByteAllocator;
-use crate::conformance::config::ensure;
+use crate::conformance::config::{STRIDE, ensure};
 
 pub(in super::super) fn zeroed_is_zero<A: ByteAllocator>(bench: &mut Bench<'_, A>) -> Outcome {
     let pool = bench.middle().len();
     let mut shadow = bench.with_one_region()?;
-    let sizes = if cfg!(miri) { [16 << 10, 4 << 10, 500] } else { [pool / 4, 4 << 10, 200] };
+    let sizes = if cfg!(miri) { [16 << 10, 4 << 10, 2000] } else { [pool / 4, 4 << 10, 200] };
     // Every block that the shadow takes is filled with noise, so this soils all the memory.
     for size in sizes {
         while shadow.alloc(layout(size, 8))?.is_some() {}
         shadow.dealloc_all()?;
     }
-    for size in [0, 1, 7, 8, 63, 64, 65, 100, 200, 500, 1000, 2048, 4096, 4097, 5000, 8192, 10_000] {
+    for size in
+        [0, 1, 7, 8, 63, 64, 65, 100, 200, 500, 1000, 2048, 4096, 4097, 5000, 8192, 10_000].into_iter().step_by(STRIDE)
+    {
         for align in [1, 8, 64, 4096] {
             shadow.alloc_zeroed(layout(size, align))?;
         }
@@ -76,6 +78,7 @@ pub(in super::super) fn realloc_refused<A: ByteAllocator>(bench: &mut Bench<'_, 
     // The same with a full pool: what could be served in an empty one no longer can be.
     let size = if cfg!(miri) { 3000 } else { 300 };
     while shadow.alloc(layout(size, 8))?.is_some() {}
+    while shadow.alloc(layout(200, 1))?.is_some() {}
     while shadow.alloc(layout(1, 1))?.is_some() {}
     for _ in 0..20 {
         let Some(block) = shadow.any_block() else { break };
@@ -96,7 +99,7 @@ pub(in super::super) fn usable_bytes<A: ByteAllocator>(bench: &mut Bench<'_, A>)
     let mut shadow = bench.with_one_region()?;
     // All usable bytes are written and read by the shadow. Here each block is also handed back with other sizes that
     // fit it, which the shadow's accounts must survive.
-    for size in [0, 1, 10, 64, 65, 100, 129, 500, 1025, 2049, 4096, 4097, 6000] {
+    for size in [0, 1, 10, 64, 65, 100, 129, 500, 1025, 2049, 4096, 4097, 6000].into_iter().step_by(STRIDE) {
         for align in [1, 16, 128, 4096] {
             for choice in 0..3 {
                 let block = shadow.must_alloc(layout(size, align))?;
@@ -128,7 +131,7 @@ fn fitting_size<A: ByteAllocator>(shadow: &mut Shadow<'_, A>, block: usize, choi
 
 pub(in super::super) fn narrowed_pointers<A: ByteAllocator>(bench: &mut Bench<'_, A>) -> Outcome {
     let mut shadow = bench.with_one_region()?;
-    for size in [1, 8, 24, 64, 100, 1000, 4096, 5000] {
+    for size in [1, 8, 24, 64, 100, 1000, 4096, 5000].into_iter().step_by(STRIDE) {
         for align in [1, 8, 64] {
             let one = shadow.must_alloc(layout(size, align))?;
             let two = shadow.must_alloc(layout(size, align))?;

@@ -87,7 +87,7 @@ pub(in super::super) fn many_regions<A: ByteAllocator>(bench: &mut Bench<'_, A>)
 
 /// Takes all there is in small blocks: each region above `min_size` must give some.
 fn reaches_regions<A: ByteAllocator>(shadow: &mut Shadow<'_, A>, min_size: usize) -> Outcome {
-    let size = if cfg!(miri) { 1000 } else { 100 };
+    let size = if cfg!(miri) { 2000 } else { 100 };
     while shadow.alloc(layout(size, 8))?.is_some() {}
     for region in shadow.arena().regions().iter().filter(|region| region.len() > min_size) {
         let hit = shadow.live().any(|(address, _)| region.contains(&address));
@@ -121,7 +121,7 @@ pub(in super::super) fn regions_anywhere<A: ByteAllocator>(bench: &mut Bench<'_,
     if bench.options.trims_regions {
         sets.extend([uneven.to_vec(), odd.to_vec()]);
     }
-    for mut set in sets {
+    for mut set in sets.into_iter().step_by(if cfg!(miri) { 2 } else { 1 }) {
         let mut shadow = bench.empty();
         shadow.rng.shuffle(&mut set);
         let trims = shadow.options.trims_regions && shadow.rng.bool();

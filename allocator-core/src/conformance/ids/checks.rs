@@ -3,7 +3,7 @@
 use super::shadow::Shadow;
 use super::{Bench, Outcome};
 use crate::IdAllocator;
-use crate::conformance::config::ensure;
+use crate::conformance::config::{STRIDE, ensure};
 
 impl<A: IdAllocator> Bench<'_, A> {
     /// A fresh allocator.
@@ -58,7 +58,7 @@ pub(in super::super) fn every_id<A: IdAllocator>(bench: &mut Bench<'_, A>) -> Ou
 pub(in super::super) fn aligned_runs<A: IdAllocator>(bench: &mut Bench<'_, A>) -> Outcome {
     let mut shadow = bench.fresh()?;
     let size = shadow.size();
-    for count in [1, 2, 3, 5, 8, 17, 64, 100] {
+    for count in [1, 2, 3, 5, 8, 17, 64, 100].into_iter().step_by(STRIDE) {
         for bits in 0..=size.ilog2() + 2 {
             // One id off, so that what follows must be aligned and is not by chance.
             shadow.alloc(1, 1)?;
@@ -148,7 +148,7 @@ pub(in super::super) fn bad_parameters<A: IdAllocator>(bench: &mut Bench<'_, A>)
     let mut shadow = bench.fresh()?;
     let size = shadow.size();
     for _ in 0..2 {
-        for align in [0, 3, 5, 6, 7, 12, 1000, usize::MAX, usize::MAX - 1] {
+        for align in [0, 3, 5, 6, 7, 12, 1000, usize::MAX, usize::MAX - 1].into_iter().step_by(STRIDE) {
             for count in [0, 1, 2, size, usize::MAX] {
                 shadow.alloc(count, align)?;
             }

@@ -4,7 +4,7 @@ use super::Outcome;
 use super::bench::Bench;
 use super::shadow::Shadow;
 use crate::PageAllocator;
-use crate::conformance::config::ensure;
+use crate::conformance::config::{STRIDE, ensure};
 
 pub(in super::super) fn single_pages<A: PageAllocator>(bench: &mut Bench<'_, A>) -> Outcome {
     let page = A::PAGE_SIZE;
@@ -38,7 +38,7 @@ pub(in super::super) fn aligned_runs<A: PageAllocator>(bench: &mut Bench<'_, A>)
     let most = shadow.arena().size() / page;
     // One page off, so that what follows must be aligned and is not by chance.
     for shift in 0..3 {
-        for length in [1, 2, 3, 4, 7, 8, 16] {
+        for length in [1, 2, 3, 4, 7, 8, 16].into_iter().step_by(STRIDE) {
             for align in (0..=most.ilog2() + 2).map(|bits| page << bits) {
                 (0..shift).try_for_each(|_| shadow.alloc(1, page).map(drop))?;
                 for _ in 0..3 {
@@ -144,7 +144,7 @@ pub(in super::super) fn partial_frees<A: PageAllocator>(bench: &mut Bench<'_, A>
     let page = A::PAGE_SIZE;
     let mut shadow = bench.with_one_region()?;
     for length in [2, 3, 4, 5, 8] {
-        for _ in 0..4 {
+        for _ in 0..if cfg!(miri) { 1 } else { 4 } {
             let run = shadow.must_alloc(length, page)?;
             let beside = shadow.must_alloc(length, page)?;
             let mut parts: std::vec::Vec<usize> = (0..length).collect();
