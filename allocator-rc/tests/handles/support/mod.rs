@@ -15,8 +15,9 @@ pub(crate) use engines::{Checked, Engine, Exclusive, Watched};
 /// Memory on loan to an engine.
 pub(crate) type Pool = [MaybeUninit<u8>];
 
-/// Large enough for every engine and what the tests allocate.
-pub(crate) const POOL: usize = 96 * 1024;
+/// Large enough for every engine and what the tests allocate, wherever it lies: a buddy engine has whole blocks only of
+/// what is aligned to them.
+pub(crate) const POOL: usize = if cfg!(miri) { 40 } else { 256 } * 1024;
 
 /// A pool of `size` bytes from an address that is `misalignment` off a multiple of 64. It is dirty.
 pub(crate) struct Memory {
