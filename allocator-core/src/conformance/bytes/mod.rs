@@ -26,11 +26,14 @@ pub struct ByteOptions {
     /// Whether `realloc` to a smaller size may be refused because the heap is full: no, unless smaller blocks live
     /// elsewhere than larger ones.
     pub shrink_may_fail: bool,
+    /// The size of the largest block there can be, in bytes, at least 8 KiB, where the allocator is documented to have
+    /// one that does not grow with the memory.
+    pub largest_block: usize,
 }
 
 impl Default for ByteOptions {
     fn default() -> Self {
-        Self { min_first_region: 32 << 10, trims_regions: true, shrink_may_fail: false }
+        Self { min_first_region: 32 << 10, trims_regions: true, shrink_may_fail: false, largest_block: usize::MAX }
     }
 }
 

@@ -30,8 +30,9 @@ pub(in super::super) fn zeroed_is_zero<A: ByteAllocator>(bench: &mut Bench<'_, A
         }
     }
     shadow.dealloc_all()?;
-    let half = shadow.alloc_zeroed(layout(pool / 2 - 1024, 8))?;
-    ensure!(half.is_some(), "alloc_zeroed of less than half of an empty pool: no memory");
+    let large = (pool / 2 - 1024).min(shadow.options.largest_block);
+    let zeroed = shadow.alloc_zeroed(layout(large, 8))?;
+    ensure!(zeroed.is_some(), "alloc_zeroed of {large} bytes, less than half of an empty pool: no memory");
     shadow.finish()
 }
 
