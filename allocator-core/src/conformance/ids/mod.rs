@@ -2,6 +2,7 @@
 
 mod checks;
 mod shadow;
+mod taken;
 
 use super::config::Outcome;
 use super::pages::Runs;

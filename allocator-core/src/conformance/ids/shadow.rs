@@ -2,12 +2,11 @@
 
 use core::cell::Cell;
 use core::fmt::Arguments;
-use core::ops::Range;
 use std::format;
-use std::vec::Vec;
 
 use fastrand::Rng;
 
+use super::taken::Taken;
 use super::{IdOptions, Runs};
 use crate::conformance::config::{Outcome, ensure};
 use crate::{AllocError, IdAllocator};
@@ -20,18 +19,16 @@ pub(super) struct Shadow<'a, A> {
     pub(super) rng: Rng,
     options: &'a IdOptions,
     step: &'a Cell<usize>,
-    /// Whether each id is taken.
-    taken: Vec<bool>,
-    /// How many are.
+    size: usize,
+    taken: Taken,
+    /// How many ids are taken.
     used: usize,
-    /// Where the next search for a free run starts from, to make filling up fast: no id below is free.
-    first_free: usize,
 }
 
 impl<'a, A: IdAllocator> Shadow<'a, A> {
     pub(super) fn new(allocator: A, step: &'a Cell<usize>, options: &'a IdOptions, rng: Rng) -> Self {
-        let taken = std::vec![false; allocator.size()];
-        Self { allocator, rng, options, step, taken, used: 0, first_free: 0 }
+        let size = allocator.size();
+        Self { allocator, rng, options, step, size, taken: Taken::default(), used: 0 }
     }
 
     /// The same allocator, lent.
@@ -41,29 +38,29 @@ impl<'a, A: IdAllocator> Shadow<'a, A> {
             rng: self.rng.fork(),
             options: self.options,
             step: self.step,
+            size: self.size,
             taken: self.taken.clone(),
             used: self.used,
-            first_free: self.first_free,
         }
     }
 
     pub(super) fn size(&self) -> usize {
-        self.taken.len()
+        self.size
     }
 
     pub(super) fn used(&self) -> usize {
         self.used
     }
 
-    /// Any taken id, if one is found soon.
+    /// Any taken id; the first of a run is chosen more often.
     pub(super) fn any_taken(&mut self) -> Option<usize> {
         let from = self.rng.usize(0..self.size());
-        (from..self.size()).chain(0..from).find(|&id| self.taken[id])
+        self.taken.first_from(from).or_else(|| self.taken.first_from(0))
     }
 
     /// How many ids are taken side by side from `id`, up to `most`.
     pub(super) fn run_at(&self, id: usize, most: usize) -> usize {
-        self.taken[id..].iter().take(most).take_while(|taken| **taken).count()
+        self.taken.count_from(id).min(most)
     }
 
     fn next_step(&self) {
@@ -80,7 +77,7 @@ impl<'a, A: IdAllocator> Shadow<'a, A> {
     }
 
     fn check_id(&self, call: Arguments<'_>, id: usize) -> Outcome {
-        let expected = self.taken.get(id).copied().unwrap_or(false);
+        let expected = self.taken.contains(id);
         let is = self.allocator.is_allocated(id);
         ensure!(is == expected, "after {call}: is_allocated({id}) is {is}, expected {expected}");
         Ok(())
@@ -104,25 +101,10 @@ impl<'a, A: IdAllocator> Shadow<'a, A> {
                 (count, align.max(count))
             }
         };
-        let mut start = self.first_free.checked_next_multiple_of(align)?;
-        while start.checked_add(count)? <= self.size() {
-            match self.taken[start..start + count].iter().rposition(|taken| *taken) {
-                None => return Some(start),
-                Some(taken) => start = (start + taken + 1).checked_next_multiple_of(align)?,
-            }
-        }
-        None
-    }
-
-    fn set(&mut self, ids: Range<usize>, taken: bool) {
-        if !taken {
-            self.first_free = self.first_free.min(ids.start);
-        }
-        self.taken[ids].fill(taken);
-        if taken {
-            let free = self.taken[self.first_free..].iter().position(|taken| !taken);
-            self.first_free = free.map_or(self.size(), |free| self.first_free + free);
-        }
+        self.taken.gaps(self.size).find_map(|gap| {
+            let start = gap.start.checked_next_multiple_of(align)?;
+            (start.checked_add(count)? <= gap.end).then_some(start)
+        })
     }
 
     /// Asks for a run; `None` when there is none, which the shadow knows better.
@@ -139,9 +121,9 @@ impl<'a, A: IdAllocator> Shadow<'a, A> {
                 ensure!(start.is_multiple_of(align), "{call}: id {start} is not aligned");
                 let end = start.checked_add(count).filter(|end| *end <= self.size());
                 let end = end.ok_or_else(|| format!("{call}: the ids from {start} are out of range"))?;
-                let taken = (start..end).find(|&id| self.taken[id]);
+                let taken = self.taken.first_from(start).filter(|taken| *taken < end);
                 ensure!(taken.is_none(), "{call}: {start}, though {} is taken already", taken.unwrap_or(0));
-                self.set(start..end, true);
+                self.taken.insert(start..end);
                 self.used += count;
                 self.check(call, start)?;
                 self.check_id(call, end - 1)?;
@@ -167,14 +149,14 @@ impl<'a, A: IdAllocator> Shadow<'a, A> {
         let call = format_args!("alloc_fixed_id({id})");
         self.next_step();
         let result = self.allocator.alloc_fixed_id(id);
-        let expected = match self.taken.get(id) {
-            None => Err(AllocError::InvalidParam),
-            Some(true) => Err(AllocError::NoMemory),
-            Some(false) => Ok(()),
+        let expected = match self.taken.contains(id) {
+            _ if id >= self.size => Err(AllocError::InvalidParam),
+            true => Err(AllocError::NoMemory),
+            false => Ok(()),
         };
         ensure!(result == expected, "{call}: {result:?}, expected {expected:?}");
         if result.is_ok() {
-            self.set(id..id + 1, true);
+            self.taken.insert(id..id + 1);
             self.used += 1;
         }
         self.check(call, id)?;
@@ -186,8 +168,7 @@ impl<'a, A: IdAllocator> Shadow<'a, A> {
         let call = format_args!("dealloc_id({start}, {count})");
         self.next_step();
         let result = self.allocator.dealloc_id(start, count);
-        let end = start.checked_add(count).filter(|end| *end <= self.size());
-        let right = end.is_some_and(|end| self.taken[start..end].iter().all(|taken| *taken));
+        let right = start.checked_add(count).is_some_and(|end| self.taken.contains_all(&(start..end)));
         let expected = match right {
             _ if count == 0 => Err(AllocError::InvalidParam),
             false => Err(AllocError::NotAllocated),
@@ -195,7 +176,7 @@ impl<'a, A: IdAllocator> Shadow<'a, A> {
         };
         ensure!(result == expected, "{call}: {result:?}, expected {expected:?}");
         if result.is_ok() {
-            self.set(start..start + count, false);
+            self.taken.remove(start..start + count);
             self.used -= count;
         }
         self.check(call, start)?;

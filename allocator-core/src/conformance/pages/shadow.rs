@@ -221,6 +221,9 @@ impl<'a, A: PageAllocator> Shadow<'a, A> {
                 (length, align.max(length.checked_mul(A::PAGE_SIZE)?))
             }
         };
+        if length > self.free() {
+            return None;
+        }
         let mut free = 0;
         for end in 1..=self.pages.len() {
             let seam = !self.options.joins_adjacent_regions && self.seams.contains(&(end - 1));
