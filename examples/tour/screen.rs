@@ -1,0 +1,69 @@
+//! Colours, and how numbers are written.
+
+use std::env;
+use std::io::{IsTerminal, stdout};
+use std::time::Duration;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Colour {
+    Bold,
+    Dim,
+    Green,
+    Yellow,
+    Magenta,
+}
+
+/// Where the tour is shown.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Screen {
+    colours: bool,
+}
+
+impl Screen {
+    /// Colours for a terminal; plain text for everything else, and where `NO_COLOR` is set to something.
+    pub(crate) fn of_stdout() -> Self {
+        let refused = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        Self { colours: stdout().is_terminal() && !refused }
+    }
+
+    pub(crate) fn has_colours(&self) -> bool {
+        self.colours
+    }
+
+    pub(crate) fn paint(&self, text: &str, colour: Colour) -> String {
+        let code = match colour {
+            _ if !self.colours => return text.to_owned(),
+            Colour::Bold => 1,
+            Colour::Dim => 90,
+            Colour::Green => 32,
+            Colour::Yellow => 33,
+            Colour::Magenta => 35,
+        };
+        format!("\x1b[{code}m{text}\x1b[0m")
+    }
+
+    pub(crate) fn heading(&self, text: &str) {
+        println!("\n{}\n", self.paint(&format!("── {text} {}", "─".repeat(76 - text.chars().count())), Colour::Bold));
+    }
+}
+
+/// Three digits or so, with a unit.
+pub(crate) fn bytes(bytes: usize) -> String {
+    match bytes {
+        0..0x400 => format!("{bytes} B"),
+        0x400..0x10_0000 => format!("{:.1} KiB", bytes as f64 / 1024.0),
+        _ => format!("{:.1} MiB", bytes as f64 / (1024.0 * 1024.0)),
+    }
+}
+
+/// Three digits or so, with a unit.
+pub(crate) fn time(time: Duration) -> String {
+    let (value, unit) = match time.as_nanos() {
+        0..1_000 => return format!("{} ns", time.as_nanos()),
+        1_000..1_000_000 => (time.as_secs_f64() * 1e6, "µs"),
+        1_000_000..1_000_000_000 => (time.as_secs_f64() * 1e3, "ms"),
+        _ => (time.as_secs_f64(), "s"),
+    };
+    let digits = if value < 10.0 { 2 } else { usize::from(value < 100.0) };
+    format!("{value:.digits$} {unit}")
+}
