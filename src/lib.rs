@@ -53,3 +53,8 @@ pub use allocator_slab::{Heap, MIN_HEAP_SIZE, PowerOfTwoClasses, SET_SIZE, SizeC
 
 #[cfg(feature = "allocator_api")]
 pub use allocator_rc::{AllocatorArc, AllocatorRc};
+
+// The examples of the README are tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct ReadmeDoctests;
