@@ -8,13 +8,7 @@ use allocator_core::address::{pointer_at, widen};
 use allocator_core::{AllocError, AllocResult, BaseAllocator, ByteAllocator, Region, RegionTable};
 use rlsf::{GRANULARITY, Tlsf};
 
-use crate::geometry::{MIN_POOL, block_bytes, bytes_to_hand_out, usable_bytes};
-
-/// First levels: powers of two of block sizes, from one granule up.
-pub(crate) const FIRST_LEVELS: usize = 28;
-
-/// Second levels: equal steps in each power of two.
-const SECOND_LEVELS: usize = 32;
+use crate::geometry::{FIRST_LEVELS, MIN_POOL, SECOND_LEVELS, block_bytes, bytes_to_hand_out, usable_bytes};
 
 /// Blocks of bytes in constant time, with little lost to rounding.
 ///

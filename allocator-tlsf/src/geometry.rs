@@ -1,4 +1,4 @@
-//! How large a block `rlsf` makes for a request.
+//! The parameters of `rlsf`, and how large a block it makes for a request with them.
 //!
 //! The package does not tell block sizes, but they follow from how it lays a block out. Blocks are multiples of
 //! [`GRANULARITY`] at multiples of it. A live block starts with a header of half a granule; the payload follows, or,
@@ -19,13 +19,19 @@ use core::ptr::NonNull;
 
 use rlsf::GRANULARITY;
 
+/// First levels: powers of two of block sizes, from one granule up.
+pub(crate) const FIRST_LEVELS: usize = 28;
+
+/// Second levels: equal steps in each power of two.
+pub(crate) const SECOND_LEVELS: usize = 32;
+
 /// The header of a live block, in bytes.
 const HEADER: usize = GRANULARITY / 2;
 
 /// The largest pool that `rlsf` makes with 28 first levels, if that is a limit at all on this target. Larger regions
 /// become several pools side by side.
 const MAX_POOL: Option<usize> = {
-    let max_pool = (GRANULARITY as u128) << crate::byte::FIRST_LEVELS;
+    let max_pool = (GRANULARITY as u128) << FIRST_LEVELS;
     if max_pool <= usize::MAX as u128 { Some(max_pool as usize) } else { None }
 };
 

@@ -3,7 +3,7 @@
 //! | module | holds |
 //! | --- | --- |
 //! | [`byte`] | [`TlsfByteAllocator`], on the package `rlsf` |
-//! | `geometry` | how large a block `rlsf` makes for a request, which it does not tell |
+//! | `geometry` | the parameters of `rlsf`, and how large a block it makes for a request, which it does not tell |
 
 #![no_std]
 
