@@ -66,7 +66,7 @@ impl Workload {
     /// What it does, and what is left of it.
     pub(crate) fn description(self) -> &'static str {
         match self {
-            Self::Sort => "2M numbers pushed to a Vec and merge-sorted with buffers from the heap",
+            Self::Sort => "1M numbers pushed to a Vec and merge-sorted with buffers from the heap",
             Self::Words => "200K words counted in a HashMap, each key a block; words seen once go",
             Self::Churn => "1M times a block of 16 B to 16 KiB comes or goes; one in four stays",
         }
@@ -86,7 +86,7 @@ impl Workload {
     }
 }
 
-const NUMBERS: usize = 2_000_000;
+const NUMBERS: usize = 1_000_000;
 
 /// A slice that is sorted in place, without a buffer.
 const SHORT: usize = 64;
