@@ -52,7 +52,7 @@ pub use allocator_tlsf::TlsfByteAllocator;
 pub use allocator_slab::{Heap, MIN_HEAP_SIZE, PowerOfTwoClasses, SET_SIZE, SizeClasses, Slab, SlabByteAllocator};
 
 #[cfg(feature = "allocator_api")]
-pub use allocator_rc::{AllocatorArc, AllocatorRc};
+pub use allocator_rc::{AllocatorArc, AllocatorRc, DefaultLock};
 
 // The examples of the README are tests.
 #[cfg(doctest)]

@@ -24,7 +24,7 @@ impl fmt::Display for AllocError {
         f.write_str(match self {
             Self::InvalidParam => "invalid parameter",
             Self::MemoryOverlap => "region overlaps memory that the allocator already has",
-            Self::NoMemory => "out of memory",
+            Self::NoMemory => "nothing free fits the request",
             Self::NotAllocated => "not allocated",
         })
     }
