@@ -22,5 +22,5 @@ allocator_core::page_conformance!(
 );
 allocator_core::page_conformance!(page_map_64k, PageMap::<0x1_0000>::new(None));
 allocator_core::page_conformance!(page_map_2m, PageMap::<0x20_0000>::new(None));
-allocator_core::id_conformance!(id_table, IdTable::new(1000, None));
+allocator_core::id_conformance!(id_table, IdTable::new(if cfg!(miri) { 200 } else { 1000 }, None));
 allocator_core::id_conformance!(few_ids, IdTable::new(17, None));

@@ -17,10 +17,7 @@ const BYTES: &[Expected] = &[
     (AcceptsOverlapFromBelow, &[("overlapping_regions", "expected MemoryOverlap"), ("many_regions", "MemoryOverlap")]),
     (AcceptsSameRegion, &[("overlapping_regions", "expected MemoryOverlap"), ("add_memory_first", "MemoryOverlap")]),
     (BlockAboveRegion, &[("realloc_refused", "is not inside the regions")]),
-    (
-        BlockBelowRegion,
-        &[("regions_anywhere", "is not inside the regions"), ("init_once", "is not inside the regions")],
-    ),
+    (BlockBelowRegion, &[("exhaustion", "is not inside the regions"), ("init_once", "is not inside the regions")]),
     (
         CountsRequested,
         &[("counted_once", "less than the usable bytes"), ("usable_bytes", "less than the usable bytes")],
@@ -54,7 +51,7 @@ const PAGES: &[Expected] = &[
     (AcceptsOverlapFromAbove, &[("overlapping_regions", "MemoryOverlap"), ("many_regions", "MemoryOverlap")]),
     (AcceptsOverlapFromBelow, &[("overlapping_regions", "MemoryOverlap"), ("many_regions", "MemoryOverlap")]),
     (AlignmentCappedByRun, &[("aligned_runs", "is not aligned")]),
-    (CountsTwice, &[("single_pages", "expected (128, 1, 127)"), ("wrong_frees", "expected (128, 8, 120)")]),
+    (CountsTwice, &[("single_pages", "(total, used, available) is"), ("wrong_frees", "(total, used, available) is")]),
     (DoubleFree, &[("wrong_frees", "expected Err(NotAllocated)"), ("partial_frees", "expected Err(NotAllocated)")]),
     (FixedTakenTwice, &[("pages_at", "expected [Err(NoMemory)]"), ("runs_and_holes", "expected [Err(NoMemory)]")]),
     (OnlyAlignedToLength, &[("runs_and_holes", "are free"), ("many_regions", "are free")]),
@@ -65,13 +62,10 @@ const PAGES: &[Expected] = &[
     (RunsCrossHoles, &[("runs_and_holes", "is not managed"), ("many_regions", "is not managed")]),
     (SecondInit, &[("init_once", "expected one of [InvalidParam]"), ("add_memory_first", "[InvalidParam]")]),
     (SinglePageUnaligned, &[("aligned_runs", "alloc_pages(1, 0x2000)"), ("aligned_runs", "is not aligned")]),
-    (
-        TrimsOutward,
-        &[("trimmed_regions", "while the region holds 127 whole pages"), ("absurd_regions", "InvalidParam")],
-    ),
+    (TrimsOutward, &[("trimmed_regions", "while the region holds"), ("absurd_regions", "InvalidParam")]),
     (WritesBehindRegion, &[("init_once", "which is not the allocator's"), ("many_regions", "not the allocator's")]),
     (WrongFreeForgetsTail, &[("wrong_frees", "Ok(()), expected Err(NotAllocated)"), ("partial_frees", "Ok(())")]),
-    (WrongFreeFreesPart, &[("wrong_frees", "expected (128, 4, 124)"), ("partial_frees", "expected (128,")]),
+    (WrongFreeFreesPart, &[("wrong_frees", "(total, used, available) is"), ("partial_frees", "used, available) is")]),
     (ZeroPagesServed, &[("bad_parameters", "alloc_pages(0,"), ("before_init", "alloc_pages(0,")]),
 ];
 
@@ -84,7 +78,7 @@ const IDS: &[Expected] = &[
     (FixedTakenTwice, &[("fixed_ids", "expected Err(NoMemory)")]),
     (HandsOutBeyondRange, &[("every_id", "out of range")]),
     (PanicsOnOverflow, &[("wrong_frees", "panicked: no such ids")]),
-    (RunsOverTaken, &[("fixed_ids", "is taken already"), ("partial_frees", "is taken already")]),
+    (RunsOverTaken, &[("partial_frees", "is taken already")]),
     (SinglePageUnaligned, &[("aligned_runs", "alloc_id(1, 2): id"), ("aligned_runs", "is not aligned")]),
     (WrongFreeForgetsTail, &[("wrong_frees", "Ok(()), expected Err(NotAllocated)")]),
     (WrongFreeFreesPart, &[("wrong_frees", "expected (1000, 4, 996)"), ("partial_frees", "expected (1000,")]),
@@ -157,6 +151,7 @@ fn id_faults_are_rejected() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "the suites of the same engines run there already")]
 fn faultless_engines_are_accepted() {
     faultless_accepted(bytes::CHECKS, byte_verdict);
     faultless_accepted(pages::CHECKS, page_verdict);
@@ -165,6 +160,7 @@ fn faultless_engines_are_accepted() {
 
 /// There is no check that lets every fault pass.
 #[test]
+#[cfg_attr(miri, ignore = "takes long, and says no more about memory than the other tests")]
 fn every_check_bites() {
     let bites = |table: &[Expected], check: &str, verdict: fn(&str, Option<Fault>, &Config) -> Verdict| {
         table.iter().any(|&(fault, _)| verdict(check, Some(fault), &config(1)).is_err())

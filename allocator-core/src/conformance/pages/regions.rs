@@ -9,7 +9,7 @@ use super::shadow::Shadow;
 use crate::AllocError::{InvalidParam, MemoryOverlap};
 use crate::PageAllocator;
 use crate::conformance::arena::AddBy;
-use crate::conformance::config::ensure;
+use crate::conformance::config::{STRIDE, ensure};
 
 /// Offers everything that shares a page or more with `region`. `lowest` is where the allocator's memory starts.
 fn refuse_overlaps<A: PageAllocator>(shadow: &mut Shadow<'_, A>, region: &Range<usize>, lowest: usize) -> Outcome {
@@ -110,7 +110,7 @@ pub(in super::super) fn runs_and_holes<A: PageAllocator>(bench: &mut Bench<'_, A
         let mut shadow = bench.with_regions(&regions)?;
         let total = shadow.total();
         // The shadow knows which runs exist, and that none crosses a hole.
-        for length in [total, total / 2 + 1, total / 3 + 1, 5, 3, 2, 1] {
+        for length in [total, total / 2 + 1, total / 3 + 1, 5, 3, 2, 1].into_iter().step_by(STRIDE) {
             while shadow.alloc(length, page)?.is_some() {}
             across_the_ends(&mut shadow)?;
             shadow.dealloc_all()?;

@@ -37,7 +37,7 @@ pub(in super::super) fn aligned_runs<A: PageAllocator>(bench: &mut Bench<'_, A>)
     let mut shadow = bench.with_one_region()?;
     let most = shadow.arena().size() / page;
     // One page off, so that what follows must be aligned and is not by chance.
-    for shift in 0..3 {
+    for shift in (0..3).rev().step_by(STRIDE) {
         for length in [1, 2, 3, 4, 7, 8, 16].into_iter().step_by(STRIDE) {
             for align in (0..=most.ilog2() + 2).map(|bits| page << bits) {
                 (0..shift).try_for_each(|_| shadow.alloc(1, page).map(drop))?;
