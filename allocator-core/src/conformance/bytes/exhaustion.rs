@@ -106,7 +106,7 @@ pub(in super::super) fn refill<A: ByteAllocator>(bench: &mut Bench<'_, A>) -> Ou
 fn largest_block<A: ByteAllocator>(bench: &mut Bench<'_, A>, regions: &[Range<usize>], align: usize) -> Outcome<usize> {
     let most = regions.iter().map(|region| region.len()).sum::<usize>();
     let (mut fits, mut too_large) = (0, most + 1);
-    let precision = if cfg!(miri) { 1024 } else { 1 };
+    let precision = if cfg!(miri) { 32 } else { 1 };
     while too_large - fits > precision {
         let size = fits.midpoint(too_large);
         let mut shadow = with_regions(bench, regions)?;
