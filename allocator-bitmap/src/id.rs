@@ -17,8 +17,9 @@ use crate::runs::{first_run, first_taken, is_taken};
 ///
 /// # Time complexity
 ///
-/// O(log n) for one id (n: the number of ids); O(n) for several at once or for an alignment. `dealloc_id` is
-/// O(count), `is_allocated` O(1).
+/// O(log n) for one id (n: the number of ids), and for `alloc_fixed_id`. Several at once, or an alignment: the search
+/// takes a step of O(log n) for each free id that it passes. `dealloc_id` is O(count), `is_allocated` O(log n). The
+/// first allocation is O(n).
 ///
 /// # Examples
 ///
@@ -44,6 +45,8 @@ pub struct BitmapIdAllocator {
     /// The number of allocated ids.
     used: usize,
 }
+
+const _: () = assert!(size_of::<BitmapIdAllocator>() < 9 << 10, "8.5 KiB and a count");
 
 impl BitmapIdAllocator {
     /// The number of ids there are.

@@ -60,9 +60,14 @@ use buddy_system_allocator::Heap;
 /// # Ok::<(), allocator_core::AllocError>(())
 /// ```
 pub struct BuddyByteAllocator<const ORDER: usize = 32> {
+    /// The free blocks, each in the list of its order, and a count of all bytes and of those in live blocks.
     heap: Heap<ORDER>,
+    /// What was handed over; the blocks of the heap lie in it, apart from the table's segments.
     regions: RegionTable,
 }
+
+// SAFETY: a shared heap is only read, and its blocks are not: no method that takes `&self` follows a list.
+unsafe impl<const ORDER: usize> Sync for BuddyByteAllocator<ORDER> {}
 
 /// The smallest block: what a link needs.
 const GRANULE: usize = size_of::<usize>();
@@ -172,9 +177,11 @@ impl<const ORDER: usize> BaseAllocator for BuddyByteAllocator<ORDER> {
     }
 
     unsafe fn add_memory(&mut self, start: usize, size: usize) -> AllocResult {
-        let region = Region::new(start, size)?.trim_for_bytes(GRANULE)?;
+        let region = Region::new(start, size)?;
+        // The package looks one granule past the end of a region, so that must be an address too.
+        let region = Region::between(region.start(), region.end().min(usize::MAX - GRANULE))?;
         // SAFETY: the caller hands the region over.
-        let usable = unsafe { self.regions.insert(region, GRANULE)? };
+        let usable = unsafe { self.regions.insert(region, GRANULE, GRANULE)? };
         // SAFETY: the table has shown that the region is new; both its ends are aligned, as a segment's size is a
         // multiple of `GRANULE`.
         unsafe { self.insert(usable) };
@@ -246,5 +253,26 @@ impl<const ORDER: usize> fmt::Debug for BuddyByteAllocator<ORDER> {
             .field("used_bytes", &self.used_bytes())
             .field("regions", &self.regions)
             .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_static_heap_is_read_without_a_lock() {
+        static HEAP: BuddyByteAllocator = BuddyByteAllocator::new();
+        assert_eq!((HEAP.total_bytes(), HEAP.used_bytes(), HEAP.available_bytes()), (0, 0, 0));
+    }
+
+    #[test]
+    fn regions_at_the_very_end_of_the_address_space_do_not_overflow() {
+        let mut heap = BuddyByteAllocator::new();
+        for (start, size) in [(usize::MAX - 1, 1), (usize::MAX - 8, 8), (usize::MAX - 15, 15)] {
+            // SAFETY: nothing is left of these regions, so they are not touched.
+            assert_eq!(unsafe { heap.add_memory(start, size) }, Err(AllocError::InvalidParam));
+        }
+        assert_eq!(heap.total_bytes(), 0);
     }
 }

@@ -1,13 +1,14 @@
 //! Checked address arithmetic, and the one place where an address becomes a pointer.
 //!
 //! Everything a caller passes in goes through [`Region::new`] and [`Region::trim`], which refuse what does not fit the
-//! address space. The unchecked helpers are for addresses that already lie inside a region.
+//! address space, and alignments that are none. The free functions leave that check to their caller.
 
 use core::ptr::{self, NonNull};
 
 use crate::error::{AllocError, AllocResult};
 
-/// Rounds `address` (bytes) down to a multiple of `align` (bytes, a power of two). O(1).
+/// Rounds `address` (bytes) down to a multiple of `align` (bytes, a power of two; with any other, the result has no
+/// meaning). O(1).
 ///
 /// # Examples
 ///
@@ -17,12 +18,11 @@ use crate::error::{AllocError, AllocResult};
 #[must_use]
 #[inline]
 pub const fn align_down(address: usize, align: usize) -> usize {
-    debug_assert!(align.is_power_of_two());
-    address & !(align - 1)
+    address & !align.wrapping_sub(1)
 }
 
-/// Rounds `address` (bytes) up to a multiple of `align` (bytes, a power of two), or tells that the result would be past
-/// the end of the address space. O(1).
+/// Rounds `address` (bytes) up to a multiple of `align` (bytes, a power of two; with any other, the result has no
+/// meaning), or tells that the result would be past the end of the address space. O(1).
 ///
 /// # Examples
 ///
@@ -35,14 +35,14 @@ pub const fn align_down(address: usize, align: usize) -> usize {
 #[must_use]
 #[inline]
 pub const fn align_up(address: usize, align: usize) -> Option<usize> {
-    debug_assert!(align.is_power_of_two());
-    match address.checked_add(align - 1) {
-        Some(sum) => Some(sum & !(align - 1)),
+    match address.checked_add(align.wrapping_sub(1)) {
+        Some(sum) => Some(sum & !align.wrapping_sub(1)),
         None => None,
     }
 }
 
-/// Whether `address` (bytes) is a multiple of `align` (bytes, a power of two). O(1).
+/// Whether `address` (bytes) is a multiple of `align` (bytes, a power of two; with any other, the answer has no
+/// meaning). O(1).
 ///
 /// # Examples
 ///
@@ -55,8 +55,7 @@ pub const fn align_up(address: usize, align: usize) -> Option<usize> {
 #[must_use]
 #[inline]
 pub const fn is_aligned(address: usize, align: usize) -> bool {
-    debug_assert!(align.is_power_of_two());
-    address & (align - 1) == 0
+    address & align.wrapping_sub(1) == 0
 }
 
 /// The address of `ptr` in bytes, its provenance exposed, so that [`pointer_at`] finds it again. O(1), no instruction.
@@ -89,7 +88,9 @@ pub fn widen(ptr: NonNull<u8>) -> NonNull<u8> {
     unsafe { NonNull::new_unchecked(wide) }
 }
 
-/// A range of addresses that is not empty and does not reach past the end of the address space.
+/// A range of addresses that is not empty and ends before the last address.
+///
+/// `end` is one behind the last byte, and has to be an address too: the last byte of the address space is in no region.
 ///
 /// ```text
 ///   start                end
@@ -106,7 +107,7 @@ impl Region {
     ///
     /// # Errors
     ///
-    /// [`AllocError::InvalidParam`] when `size` is 0 or `start + size` overflows.
+    /// [`AllocError::InvalidParam`] when `size` is 0 or `start + size` overflows, if only to 0.
     ///
     /// # Examples
     ///
@@ -137,7 +138,7 @@ impl Region {
     ///
     /// # Errors
     ///
-    /// [`AllocError::InvalidParam`] when nothing is left.
+    /// [`AllocError::InvalidParam`] when nothing is left, or `align` is no power of two.
     ///
     /// # Examples
     ///
@@ -150,8 +151,8 @@ impl Region {
     /// ```
     pub const fn trim(self, align: usize) -> AllocResult<Self> {
         match align_up(self.start, align) {
-            Some(start) => Self::between(start, align_down(self.end, align)),
-            None => Err(AllocError::InvalidParam),
+            Some(start) if align.is_power_of_two() => Self::between(start, align_down(self.end, align)),
+            _ => Err(AllocError::InvalidParam),
         }
     }
 
@@ -159,7 +160,7 @@ impl Region {
     ///
     /// # Errors
     ///
-    /// [`AllocError::InvalidParam`] when nothing is left.
+    /// Those of [`trim`](Self::trim).
     pub const fn trim_for_bytes(self, align: usize) -> AllocResult<Self> {
         let start = if self.start == 0 { align } else { self.start };
         match Self::between(start, self.end) {
@@ -209,6 +210,17 @@ mod tests {
         assert_eq!(top.end(), usize::MAX);
         assert_eq!(top.trim(0x1000), Err(AllocError::InvalidParam));
         assert_eq!(Region::new(usize::MAX - 1, 1).unwrap().trim(0x1000), Err(AllocError::InvalidParam));
+    }
+
+    #[test]
+    fn alignments_that_are_none_do_not_panic() {
+        let region = Region::new(0x1001, 0x1_0000).unwrap();
+        for align in [0, 3, 0x1800, usize::MAX] {
+            assert_eq!(region.trim(align), Err(AllocError::InvalidParam));
+            assert_eq!(region.trim_for_bytes(align), Err(AllocError::InvalidParam));
+            assert_eq!(Region::new(0, 100).unwrap().trim_for_bytes(align), Err(AllocError::InvalidParam));
+            let _ = (align_down(0x1001, align), align_up(0x1001, align), is_aligned(0x1001, align));
+        }
     }
 
     #[test]

@@ -7,11 +7,11 @@
 //! segment of [`RegionTable::SEGMENT_SIZE`] bytes at its own start, which has room for further ones:
 //!
 //! ```text
-//!   RegionTable                       region 9                            region 12
+//!   RegionTable                       region 12                           region 9
 //!   ┌──────────────────────────┐      ┌─────────┬──────────────────┐      ┌─────────┬───────────┐
 //!   │ extent 1 ... extent 8    │  ┌──>│ segment │ usable           │  ┌──>│ segment │ usable    │
 //!   │ overflow ────────────────┼──┘   │ next ───┼──────────────────┼──┘   │ next: - │           │
-//!   └──────────────────────────┘      │ 9 10 11 │                  │      │ 12 _ _  │           │
+//!   └──────────────────────────┘      │ 12 _ _  │                  │      │ 9 10 11 │           │
 //!                                     └─────────┴──────────────────┘      └─────────┴───────────┘
 //! ```
 //!
@@ -28,7 +28,7 @@ use core::fmt;
 use core::mem::{self, align_of, size_of};
 use core::ptr::NonNull;
 
-use crate::address::{Region, pointer_at};
+use crate::address::{Region, align_up, pointer_at};
 use crate::error::{AllocError, AllocResult};
 
 /// A stretch of memory, or (`start == end`) room for one.
@@ -70,13 +70,17 @@ const _: () = assert!(size_of::<Segment>() <= RegionTable::SEGMENT_SIZE, "a segm
 /// let low = Region::new(0x1000, 0x1000)?;
 /// // SAFETY: the first few regions are not touched.
 /// unsafe {
-///     assert_eq!(table.insert(low, 64)?, low);
-///     assert_eq!(table.insert(Region::new(0x1fff, 0x1000)?, 64), Err(AllocError::MemoryOverlap));
+///     assert_eq!(table.insert(low, 64, 64)?, low);
+///     assert_eq!(table.insert(Region::new(0x1fff, 0x1000)?, 64, 64), Err(AllocError::MemoryOverlap));
+///     let high = table.insert(Region::new(0x8001, 0x1000)?, 64, 64)?;
+///     assert_eq!((high.start(), high.end()), (0x8040, 0x9000));
 /// }
 /// # Ok::<(), AllocError>(())
 /// ```
 pub struct RegionTable {
+    /// The first entries; any of them may be unused.
     inline: [Extent; Self::INLINE],
+    /// The segment made last, if `inline` has ever been too small.
     overflow: Option<NonNull<Segment>>,
 }
 
@@ -108,11 +112,19 @@ impl RegionTable {
 
     /// The memory under management, merged where regions touch, in no order.
     pub fn extents(&self) -> impl Iterator<Item = Region> + '_ {
-        self.slots().filter_map(Extent::region)
+        self.entries().filter_map(Extent::region)
     }
 
-    /// Remembers `region` and returns the part of it that the engine may use: all of it, save where a segment had to be
-    /// put at its start.
+    /// Whether the table has any byte of `region`. O(number of extents).
+    #[must_use]
+    pub fn overlaps(&self, region: Region) -> bool {
+        self.extents().any(|extent| extent.overlaps(region))
+    }
+
+    /// The part of `region` that [`insert`](Self::insert) would leave to the engine: its ends trimmed to multiples of
+    /// `granule` (bytes, a power of two) and off address 0, less a segment where the table has to put one there.
+    ///
+    /// An engine that can refuse a region for reasons of its own asks here first, and inserts what it has accepted.
     ///
     /// # Time complexity
     ///
@@ -120,57 +132,93 @@ impl RegionTable {
     ///
     /// # Errors
     ///
-    /// - [`AllocError::MemoryOverlap`]: the region overlaps one in the table;
-    /// - [`AllocError::InvalidParam`]: a segment is needed and fewer than `min_usable` bytes would be left.
-    ///
-    /// # Safety
-    ///
-    /// If more than [`INLINE`](Self::INLINE) extents have been inserted, the start of the region may be written: the
-    /// region is readable and writable, its provenance exposed, and nobody but the table uses what is left out of the
-    /// returned region, for as long as the table is used.
-    pub unsafe fn insert(&mut self, region: Region, min_usable: usize) -> AllocResult<Region> {
-        if self.extents().any(|extent| extent.overlaps(region)) {
-            return Err(AllocError::MemoryOverlap);
-        }
-        let below = self.slots().position(|extent| extent.is_used() && extent.end == region.start());
-        let above = self.slots().position(|extent| extent.is_used() && extent.start == region.end());
-        let mut extent = Extent { start: region.start(), end: region.end() };
-        if let Some(slot) = above {
-            extent.end = mem::replace(self.slot_mut(slot), Extent::UNUSED).end;
-        }
-        if let Some(slot) = below {
-            extent.start = mem::replace(self.slot_mut(slot), Extent::UNUSED).start;
-        }
-        let unused = self.slots().position(|extent| !extent.is_used());
-        if let Some(slot) = unused {
-            *self.slot_mut(slot) = extent;
-            return Ok(region);
-        }
-        // SAFETY: the table is full, so `INLINE` extents have been inserted; passed on from the caller.
-        unsafe { self.push_segment(extent, min_usable) }
-    }
-
-    /// Puts a segment with `extent` in it at the start of `extent`, and returns what is left.
-    ///
-    /// # Safety
-    ///
-    /// As for [`insert`](Self::insert).
-    unsafe fn push_segment(&mut self, extent: Extent, min_usable: usize) -> AllocResult<Region> {
-        let place = crate::address::align_up(extent.start.max(1), align_of::<Segment>());
-        let place = place.ok_or(AllocError::InvalidParam)?;
-        let usable =
-            Region::between(place.checked_add(Self::SEGMENT_SIZE).ok_or(AllocError::InvalidParam)?, extent.end)?;
-        if usable.size() < min_usable {
+    /// - [`AllocError::InvalidParam`]: fewer than `min_usable` bytes are left; `granule` is no power of two;
+    /// - [`AllocError::MemoryOverlap`]: the region, as it is before it is trimmed, overlaps one in the table.
+    pub fn usable_part(&self, region: Region, granule: usize, min_usable: usize) -> AllocResult<Region> {
+        let trimmed = region.trim_for_bytes(granule)?;
+        if trimmed.size() < min_usable {
             return Err(AllocError::InvalidParam);
         }
+        if self.overlaps(region) {
+            return Err(AllocError::MemoryOverlap);
+        }
+        if !self.needs_segment(trimmed) {
+            return Ok(trimmed);
+        }
+        let behind = Self::segment_place(trimmed).and_then(|place| place.checked_add(Self::SEGMENT_SIZE));
+        let usable = Region::between(behind.ok_or(AllocError::InvalidParam)?, trimmed.end())?.trim(granule)?;
+        if usable.size() < min_usable { Err(AllocError::InvalidParam) } else { Ok(usable) }
+    }
+
+    /// Remembers `region`, trimmed to `granule`, and returns its [usable part](Self::usable_part).
+    ///
+    /// # Time complexity
+    ///
+    /// O(number of extents).
+    ///
+    /// # Errors
+    ///
+    /// Those of [`usable_part`](Self::usable_part); nothing has changed then.
+    ///
+    /// # Safety
+    ///
+    /// Where the table has [`INLINE`](Self::INLINE) extents or more, the start of the region may be written: the region
+    /// is readable and writable, its provenance exposed, and nobody but the table uses what is left out of the returned
+    /// part, for as long as the table is used.
+    pub unsafe fn insert(&mut self, region: Region, granule: usize, min_usable: usize) -> AllocResult<Region> {
+        let usable = self.usable_part(region, granule, min_usable)?;
+        let trimmed = region.trim_for_bytes(granule)?;
+        let extent = self.take_neighbours(trimmed);
+        let unused = self.entries().position(|extent| !extent.is_used());
+        match unused {
+            Some(index) => *self.entry_mut(index) = extent,
+            // SAFETY: all entries are used, so no neighbour was taken and a segment was left room for in front of the
+            // usable part; passed on from the caller.
+            None => unsafe { self.push_segment(trimmed)? },
+        }
+        Ok(usable)
+    }
+
+    /// Whether `region`, new to the table, joins no extent and finds no unused entry.
+    fn needs_segment(&self, region: Region) -> bool {
+        let touches = |extent: Extent| extent.end == region.start() || extent.start == region.end();
+        self.entries().all(|extent| extent.is_used() && !touches(extent))
+    }
+
+    /// `region` joined with the extents that touch it, which leave the table.
+    fn take_neighbours(&mut self, region: Region) -> Extent {
+        let mut joined = Extent { start: region.start(), end: region.end() };
+        let above = self.entries().position(|extent| extent.is_used() && extent.start == region.end());
+        if let Some(index) = above {
+            joined.end = mem::replace(self.entry_mut(index), Extent::UNUSED).end;
+        }
+        let below = self.entries().position(|extent| extent.is_used() && extent.end == region.start());
+        if let Some(index) = below {
+            joined.start = mem::replace(self.entry_mut(index), Extent::UNUSED).start;
+        }
+        joined
+    }
+
+    /// Where a segment goes in a region that has room for one.
+    fn segment_place(region: Region) -> Option<usize> {
+        align_up(region.start(), align_of::<Segment>())
+    }
+
+    /// Puts a segment that knows `region` at its start.
+    ///
+    /// # Safety
+    ///
+    /// As for [`insert`](Self::insert); the region has room for a segment.
+    unsafe fn push_segment(&mut self, region: Region) -> AllocResult {
+        let place = Self::segment_place(region).and_then(pointer_at).ok_or(AllocError::InvalidParam)?;
+        let segment = place.cast::<Segment>();
         let mut extents = [Extent::UNUSED; Self::PER_SEGMENT];
-        extents[0] = extent;
-        let segment = pointer_at(place).ok_or(AllocError::InvalidParam)?.cast::<Segment>();
+        extents[0] = Extent { start: region.start(), end: region.end() };
         // SAFETY: the caller hands over the start of the region; the place is aligned, and `SEGMENT_SIZE` bytes of the
         // region are there.
         unsafe { segment.write(Segment { next: self.overflow, extents }) };
         self.overflow = Some(segment);
-        Ok(usable)
+        Ok(())
     }
 
     fn segments(&self) -> impl Iterator<Item = &Segment> + '_ {
@@ -179,15 +227,15 @@ impl RegionTable {
         core::iter::successors(self.overflow.map(at), move |segment| segment.next.map(at))
     }
 
-    /// All extents, the unused ones too, in the order that [`slot_mut`](Self::slot_mut) counts them in.
-    fn slots(&self) -> impl Iterator<Item = Extent> + '_ {
+    /// All entries, the unused ones too, in the order that [`entry_mut`](Self::entry_mut) counts them in.
+    fn entries(&self) -> impl Iterator<Item = Extent> + '_ {
         self.inline.iter().copied().chain(self.segments().flat_map(|segment| segment.extents))
     }
 
-    /// The extent with number `slot`, one that [`slots`](Self::slots) has shown to exist.
-    fn slot_mut(&mut self, slot: usize) -> &mut Extent {
-        let Some(mut further) = slot.checked_sub(Self::INLINE) else {
-            return &mut self.inline[slot];
+    /// The entry with number `index`, one that [`entries`](Self::entries) has shown to exist.
+    fn entry_mut(&mut self, index: usize) -> &mut Extent {
+        let Some(mut further) = index.checked_sub(Self::INLINE) else {
+            return &mut self.inline[index];
         };
         let mut next = self.overflow;
         while let Some(mut segment) = next {
@@ -199,7 +247,7 @@ impl RegionTable {
             further -= Self::PER_SEGMENT;
             next = segment.next;
         }
-        unreachable!("slots are numbered by walking the same segments")
+        unreachable!("entries are numbered by walking the same segments")
     }
 }
 

@@ -8,7 +8,9 @@ use allocator_core::address::{pointer_at, widen};
 use allocator_core::{AllocError, AllocResult, BaseAllocator, ByteAllocator, Region, RegionTable};
 use rlsf::{GRANULARITY, Tlsf};
 
-use crate::geometry::{FIRST_LEVELS, MIN_POOL, SECOND_LEVELS, block_bytes, bytes_to_hand_out, usable_bytes};
+use crate::geometry::{
+    FIRST_LEVELS, MIN_POOL, SECOND_LEVELS, block_bytes, bytes_to_hand_out, first_pool, usable_bytes,
+};
 
 /// Blocks of bytes in constant time, with little lost to rounding.
 ///
@@ -66,9 +68,11 @@ use crate::geometry::{FIRST_LEVELS, MIN_POOL, SECOND_LEVELS, block_bytes, bytes_
 /// # Ok::<(), allocator_core::AllocError>(())
 /// ```
 pub struct TlsfByteAllocator {
+    /// The free blocks by size, and the pools.
     tlsf: Tlsf<'static, u32, u32, FIRST_LEVELS, SECOND_LEVELS>,
+    /// What was handed over; the pools lie in it, apart from the table's segments.
     regions: RegionTable,
-    /// The sum of [`bytes_to_hand_out`] over the regions.
+    /// The sum of [`bytes_to_hand_out`] over the pools.
     total: usize,
     /// The sum of [`block_bytes`] over the live blocks.
     used: usize,
@@ -87,6 +91,20 @@ impl TlsfByteAllocator {
     fn not_empty(layout: Layout) -> Option<Layout> {
         if layout.size() > 0 { Some(layout) } else { Layout::from_size_align(1, layout.align()).ok() }
     }
+
+    /// Hands a pool to the package.
+    ///
+    /// # Safety
+    ///
+    /// The memory is this heap's from now on, and in no other pool; the pool is one of [`first_pool`].
+    unsafe fn insert_pool(&mut self, pool: Region) {
+        let Some(start) = pointer_at(pool.start()) else { return };
+        let memory = NonNull::slice_from_raw_parts(start, pool.size());
+        // SAFETY: passed on from the caller; a pool is no larger than an object can be.
+        let inserted = unsafe { self.tlsf.insert_free_block_ptr(memory) };
+        debug_assert_eq!(inserted.map(|bytes| bytes.get()), Some(pool.size()), "the package takes a pool whole");
+        self.total += inserted.map_or(0, |_| bytes_to_hand_out(pool));
+    }
 }
 
 impl BaseAllocator for TlsfByteAllocator {
@@ -99,19 +117,16 @@ impl BaseAllocator for TlsfByteAllocator {
     }
 
     unsafe fn add_memory(&mut self, start: usize, size: usize) -> AllocResult {
-        let region = Region::new(start, size)?.trim_for_bytes(GRANULARITY)?;
-        if region.size() < MIN_POOL {
-            return Err(AllocError::InvalidParam);
-        }
+        let region = Region::new(start, size)?;
         // SAFETY: the caller hands the region over.
-        let usable = unsafe { self.regions.insert(region, MIN_POOL)? };
-        let start = pointer_at(usable.start()).ok_or(AllocError::InvalidParam)?;
-        let memory = NonNull::slice_from_raw_parts(start, usable.size());
-        // SAFETY: the caller hands the memory over, for as long as the allocator may use it, and the table has shown
-        // that it is new.
-        let pool_bytes = unsafe { self.tlsf.insert_free_block_ptr(memory) };
-        debug_assert!(pool_bytes.is_some(), "the table left at least the smallest pool");
-        self.total += pool_bytes.map_or(0, |bytes| bytes_to_hand_out(bytes.get()));
+        let usable = unsafe { self.regions.insert(region, GRANULARITY, MIN_POOL)? };
+        let mut rest = Some(usable);
+        while let Some((pool, region)) = rest.and_then(|rest| Some((first_pool(rest)?, rest))) {
+            // SAFETY: the caller hands the memory over, for as long as the allocator may use it, and the table has shown
+            // that it is new.
+            unsafe { self.insert_pool(pool) };
+            rest = Region::between(pool.end(), region.end()).ok();
+        }
         Ok(())
     }
 }

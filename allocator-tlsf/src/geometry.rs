@@ -17,6 +17,8 @@ use core::alloc::Layout;
 use core::mem::size_of;
 use core::ptr::NonNull;
 
+use allocator_core::Region;
+use allocator_core::address::align_up;
 use rlsf::GRANULARITY;
 
 /// First levels: powers of two of block sizes, from one granule up.
@@ -28,25 +30,32 @@ pub(crate) const SECOND_LEVELS: usize = 32;
 /// The header of a live block, in bytes.
 const HEADER: usize = GRANULARITY / 2;
 
-/// The largest pool that `rlsf` makes with 28 first levels, if that is a limit at all on this target. Larger regions
+/// The largest pool: what `rlsf` lists with 28 first levels, or the largest object that there can be. Larger regions
 /// become several pools side by side.
-const MAX_POOL: Option<usize> = {
-    let max_pool = (GRANULARITY as u128) << FIRST_LEVELS;
-    if max_pool <= usize::MAX as u128 { Some(max_pool as usize) } else { None }
+const MAX_POOL: usize = {
+    let largest_listed = (GRANULARITY as u128) << FIRST_LEVELS;
+    let largest_object = isize::MAX as usize & !(GRANULARITY - 1);
+    if largest_listed < largest_object as u128 { largest_listed as usize } else { largest_object }
 };
 
 /// The smallest pool: one granule to hand out, and the sentinel that ends the pool.
 pub(crate) const MIN_POOL: usize = 2 * GRANULARITY;
 
-/// What can be handed out of `pool_bytes` bytes of pools made of one region: all but a sentinel for each pool.
-pub(crate) fn bytes_to_hand_out(pool_bytes: usize) -> usize {
-    let pools = MAX_POOL.map_or(1, |max_pool| pool_bytes.div_ceil(max_pool));
-    pool_bytes - pools * GRANULARITY
+/// The pool that starts where `region` does, whose ends are multiples of a granule; `None` where what there is is too
+/// small for one.
+pub(crate) fn first_pool(region: Region) -> Option<Region> {
+    let size = region.size().min(MAX_POOL);
+    if size < MIN_POOL { None } else { Region::new(region.start(), size).ok() }
+}
+
+/// What can be handed out of a pool: all but its sentinel.
+pub(crate) fn bytes_to_hand_out(pool: Region) -> usize {
+    pool.size() - GRANULARITY
 }
 
 /// `bytes` rounded up to granules; `None` past the address space.
 const fn in_granules(bytes: usize) -> Option<usize> {
-    allocator_core::address::align_up(bytes, GRANULARITY)
+    align_up(bytes, GRANULARITY)
 }
 
 /// The payload that a block for `layout` has room for. `None` where no block can be as large.
@@ -79,3 +88,29 @@ pub(crate) unsafe fn block_bytes(payload: NonNull<u8>, layout: Layout) -> usize 
 }
 
 const _: () = assert!(HEADER >= size_of::<usize>(), "the address of the header must fit before the payload");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_region_is_cut_into_pools_that_are_objects() {
+        let high = usize::MAX & !(GRANULARITY - 1);
+        for (start, end) in [(GRANULARITY, high), (4096, 4096 + MIN_POOL), (high / 2, high), (4096, 4096 + MAX_POOL)] {
+            let mut rest = Region::between(start, end & !(GRANULARITY - 1)).ok();
+            let mut pools = 0;
+            while let Some(pool) = rest.and_then(first_pool) {
+                assert!(pool.size() >= MIN_POOL && pool.size() <= isize::MAX as usize);
+                assert!(pool.size() % GRANULARITY == 0 && bytes_to_hand_out(pool) == pool.size() - GRANULARITY);
+                rest = Region::between(pool.end(), rest.unwrap().end()).ok();
+                pools += 1;
+                if pools == 5 {
+                    break;
+                }
+            }
+            assert!(pools == 5 || rest.is_none_or(|rest| rest.size() < MIN_POOL));
+            assert!(pools > 0);
+        }
+        assert_eq!(first_pool(Region::new(4096, MIN_POOL - GRANULARITY).unwrap()), None);
+    }
+}

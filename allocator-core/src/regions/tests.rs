@@ -18,12 +18,12 @@ impl Checked {
     const UNIT: usize = 64;
 
     fn new(units: usize) -> Self {
-        let memory = vec![0u64; units * Self::UNIT / 8];
+        let memory = vec![0u64; (units + 1) * Self::UNIT / 8];
         Self { memory, taken: vec![false; units], table: RegionTable::new() }
     }
 
     fn region(&mut self, first: usize, units: usize) -> Region {
-        let start = self.memory.as_mut_ptr().expose_provenance();
+        let start = self.memory.as_mut_ptr().expose_provenance().next_multiple_of(Self::UNIT);
         Region::new(start + first * Self::UNIT, units * Self::UNIT).unwrap()
     }
 
@@ -31,7 +31,7 @@ impl Checked {
         let region = self.region(first, units);
         let before: usize = self.table.extents().map(Region::size).sum();
         // SAFETY: the region lies in `memory`, which nobody else uses.
-        let usable = unsafe { self.table.insert(region, Self::UNIT) };
+        let usable = unsafe { self.table.insert(region, Self::UNIT, Self::UNIT) };
         let after: usize = self.table.extents().map(Region::size).sum();
         let any_taken = self.taken[first..first + units].contains(&true);
         match usable {
@@ -104,6 +104,50 @@ fn merging_makes_room_in_the_table() {
     assert_eq!(checked.insert(60, 2).unwrap(), 0, "takes the room that became free");
     assert_eq!(checked.insert(56, 2).unwrap(), RegionTable::SEGMENT_SIZE, "the table is full again");
     checked.assert_extents();
+}
+
+#[test]
+fn an_overlap_of_one_byte_is_refused_whatever_the_granule() {
+    let mut checked = Checked::new(64);
+    checked.insert(10, 10).unwrap();
+    let known = checked.region(10, 10);
+    for (start, end) in [
+        (known.start() - 640, known.start() + 1),
+        (known.end() - 1, known.end() + 640),
+        (known.start() - 633, known.start() + 7),
+        (known.end() - 7, known.end() + 633),
+    ] {
+        for granule in [1, 8, 64] {
+            let region = Region::between(start, end).unwrap();
+            assert_eq!(checked.table.usable_part(region, granule, 1), Err(AllocError::MemoryOverlap));
+        }
+    }
+    for region in [checked.region(0, 10), checked.region(20, 10)] {
+        assert_eq!(checked.table.usable_part(region, 64, 1), Ok(region), "touching is no overlap");
+    }
+    checked.assert_extents();
+}
+
+#[test]
+fn the_usable_part_starts_at_a_granule_behind_its_segment() {
+    let mut checked = Checked::new(128);
+    for index in 0..RegionTable::INLINE {
+        checked.insert(3 * index, 1).unwrap();
+    }
+    let region = checked.region(40, 40);
+    let usable = |granule| checked.table.usable_part(region, granule, granule);
+    assert_eq!(usable(1).unwrap().start(), region.start() + RegionTable::SEGMENT_SIZE);
+    assert_eq!(
+        usable(1024).unwrap(),
+        Region::between(
+            (region.start().next_multiple_of(1024) + RegionTable::SEGMENT_SIZE).next_multiple_of(1024),
+            region.end() / 1024 * 1024,
+        )
+        .unwrap()
+    );
+    assert_eq!(usable(3), Err(AllocError::InvalidParam), "no power of two");
+    assert_eq!(usable(0), Err(AllocError::InvalidParam));
+    assert_eq!(usable(1 << (usize::BITS - 1)), Err(AllocError::InvalidParam));
 }
 
 #[test]
