@@ -33,7 +33,7 @@ pub(crate) type Pool = [MaybeUninit<u8>];
 #[derive(Debug)]
 pub(crate) struct Pools<A> {
     pub(crate) engine: A,
-    /// Disjoint, and none touches another, save where a failed [`add`](Self::add) left one that the engine does not use.
+    /// What the engine has accepted. Disjoint, and none touches another.
     regions: RegionTable,
 }
 
@@ -48,10 +48,11 @@ impl<A: ByteAllocator> Pools<A> {
     ///
     /// As for [`BaseAllocator::init`](allocator_core::BaseAllocator::init).
     unsafe fn init(&mut self, region: Region) -> AllocResult {
-        // SAFETY: the first region of a table is never written.
-        let region = unsafe { self.regions.insert(region, 1) }?;
+        let usable = self.regions.usable_part(region, 1, 1)?;
         // SAFETY: passed on from the caller.
-        unsafe { self.engine.init(region.start(), region.size()) }
+        unsafe { self.engine.init(usable.start(), usable.size()) }?;
+        // SAFETY: the region is the engine's; what is not usable of it is the table's.
+        unsafe { self.regions.insert(region, 1, 1) }.map(drop)
     }
 
     /// Gives the engine a further region, one byte less of it at an end where it touches another one.
@@ -59,18 +60,21 @@ impl<A: ByteAllocator> Pools<A> {
     /// Pools that happen to lie side by side are still two objects, and no pointer may go from one into the other; an
     /// engine that sees no seam would make one block of them.
     ///
+    /// The engine is asked before the region is remembered, so that one that it refuses leaves no trace.
+    ///
     /// # Safety
     ///
-    /// As for [`BaseAllocator::add_memory`](allocator_core::BaseAllocator::add_memory), even when it fails.
+    /// As for [`BaseAllocator::add_memory`](allocator_core::BaseAllocator::add_memory).
     unsafe fn add(&mut self, region: Region) -> AllocResult {
         let touches_below = self.regions.extents().any(|other| other.end() == region.start());
         let touches_above = self.regions.extents().any(|other| other.start() == region.end());
         let start = region.start() + usize::from(touches_below);
         let apart = Region::between(start, region.end() - usize::from(touches_above))?;
-        // SAFETY: the caller hands the region over.
-        let usable = unsafe { self.regions.insert(apart, 1) }?;
+        let usable = self.regions.usable_part(apart, 1, 1)?;
         // SAFETY: passed on from the caller.
-        unsafe { self.engine.add_memory(usable.start(), usable.size()) }
+        unsafe { self.engine.add_memory(usable.start(), usable.size()) }?;
+        // SAFETY: the region is the engine's; what is not usable of it is the table's.
+        unsafe { self.regions.insert(apart, 1, 1) }.map(drop)
     }
 }
 
@@ -139,7 +143,7 @@ impl<'pool, C: Count, S: Access> Handle<'pool, C, S> {
     /// Those of the engine's `add_memory`.
     pub(crate) fn add_memory(&self, pool: &'pool mut Pool) -> AllocResult {
         let (_, region) = expose(pool)?;
-        // SAFETY: the pool is exposed, and borrowed, whatever becomes of it here, for as long as there is a handle.
+        // SAFETY: the pool is exposed, and borrowed for as long as there is a handle.
         unsafe { self.state().with(|pools| pools.add(region)) }
     }
 

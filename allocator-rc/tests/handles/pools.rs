@@ -16,6 +16,7 @@ for_all_handles! {
     statistics_add_up_and_leave_the_engine_out,
     a_further_pool_adds_to_the_total,
     a_further_pool_too_small_changes_nothing,
+    refused_pools_leave_no_trace,
     debug_shows_the_statistics,
 }
 
@@ -97,6 +98,24 @@ fn a_further_pool_too_small_changes_nothing<K: Kind>() {
     assert_eq!(heap.add_memory(&mut []), Err(AllocError::InvalidParam));
     assert_eq!(heap.add_memory(further.pool()), Err(AllocError::InvalidParam));
     assert_eq!((heap.total_bytes(), heap.used_bytes()), (before, 0));
+}
+
+/// Were they remembered, they would fill the entries of the handle's table of regions, and the small pool that comes
+/// after them would lose most of itself to a segment for more.
+fn refused_pools_leave_no_trace<K: Kind>() {
+    let gain = |scraps: &mut [Memory]| {
+        let (mut memory, mut small) = (Memory::new(POOL), Memory::new(96));
+        let heap = K::create(memory.pool());
+        let before = heap.total_bytes();
+        for scrap in scraps {
+            assert_eq!(heap.add_memory(scrap.pool()), Err(AllocError::InvalidParam));
+        }
+        assert_eq!(heap.total_bytes(), before);
+        heap.add_memory(small.pool()).unwrap();
+        heap.total_bytes() - before
+    };
+    let mut scraps: [Memory; 20] = std::array::from_fn(|_| Memory::misaligned(4, 2));
+    assert_eq!(gain(&mut scraps), gain(&mut []));
 }
 
 fn debug_shows_the_statistics<K: Kind>() {
