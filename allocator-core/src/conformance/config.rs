@@ -8,7 +8,9 @@ use core::str::FromStr;
 use std::env;
 use std::format;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::println;
 use std::string::String;
+use std::thread;
 
 /// What the checks themselves return: the text says what was violated.
 pub(super) type Outcome<T = ()> = Result<T, String>;
@@ -58,7 +60,7 @@ impl Config {
     #[must_use]
     pub fn from_env() -> Self {
         Self {
-            seed: variable(Self::SEED_VARIABLE).unwrap_or_else(|| fastrand::u64(..)),
+            seed: given_or_new_seed(),
             steps: variable(Self::STEPS_VARIABLE).unwrap_or(if cfg!(miri) { 90 } else { 3000 }),
         }
     }
@@ -68,6 +70,30 @@ impl Default for Config {
     fn default() -> Self {
         Self::from_env()
     }
+}
+
+/// The seed for a random test outside of the suite: `ALLOCATOR_SEED`, or a new one. It is printed, so that a test which
+/// fails shows how to run it again.
+///
+/// # Panics
+///
+/// When the variable is set to something that is not a number: a rerun with another seed would prove nothing.
+///
+/// # Examples
+///
+/// ```
+/// let mut rng = fastrand::Rng::with_seed(allocator_core::conformance::seed());
+/// assert!(rng.usize(..10) < 10);
+/// ```
+#[must_use]
+pub fn seed() -> u64 {
+    let seed = given_or_new_seed();
+    println!("{}={seed}", Config::SEED_VARIABLE);
+    seed
+}
+
+fn given_or_new_seed() -> u64 {
+    variable(Config::SEED_VARIABLE).unwrap_or_else(|| fastrand::u64(..))
 }
 
 fn variable<T: FromStr>(name: &str) -> Option<T> {
@@ -91,13 +117,16 @@ pub struct Violation {
     pub what: String,
     /// What to run the check with to see it again.
     pub config: Config,
+    /// What to tell `cargo test` to run: the path of the test, or the name of the check where no test is running.
+    pub test: String,
 }
 
 impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { contract, check, step, what, config: Config { seed, steps } } = self;
+        let Self { contract, check, step, what, config: Config { seed, steps }, test } = self;
         writeln!(f, "the {contract} contract is violated in check `{check}`, step {step}, seed {seed}: {what}")?;
-        write!(f, "rerun with: {}={seed} {}={steps} cargo test {check}", Config::SEED_VARIABLE, Config::STEPS_VARIABLE)
+        let (seed_variable, steps_variable) = (Config::SEED_VARIABLE, Config::STEPS_VARIABLE);
+        write!(f, "rerun with: {seed_variable}={seed} {steps_variable}={steps} cargo test --workspace {test}")
     }
 }
 
@@ -113,7 +142,16 @@ pub(super) fn judge(
     let step = Cell::new(0);
     let outcome = catch_unwind(AssertUnwindSafe(|| body(&step)))
         .unwrap_or_else(|panic| Err(format!("panicked: {}", panic_message(&*panic))));
-    outcome.map_err(|what| Violation { contract, check, step: step.get(), what, config: config.clone() })
+    outcome.map_err(|what| {
+        let test = running_test().unwrap_or_else(|| check.into());
+        Violation { contract, check, step: step.get(), what, config: config.clone(), test }
+    })
+}
+
+/// The path of the test that this thread runs, for which the test harness names it; with a single thread for all tests
+/// there is none.
+fn running_test() -> Option<String> {
+    thread::current().name().filter(|&name| name != "main").map(String::from)
 }
 
 fn panic_message(panic: &(dyn Any + Send)) -> &str {

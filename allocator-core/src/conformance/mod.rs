@@ -98,7 +98,7 @@
 //!
 //! ```text
 //! the bytes contract is violated in check `random_mixed`, step 41, seed 7: realloc to 244 of ...: byte 0 was not kept
-//! rerun with: ALLOCATOR_SEED=7 ALLOCATOR_STEPS=3000 cargo test random_mixed
+//! rerun with: ALLOCATOR_SEED=7 ALLOCATOR_STEPS=3000 cargo test --workspace my_heap::random_mixed
 //! ```
 //!
 //! `ALLOCATOR_STEPS` makes the random programs longer, for a night's run. Under Miri everything is smaller; engines that
@@ -180,7 +180,7 @@ pub mod ids;
 pub mod pages;
 
 pub use bytes::ByteOptions;
-pub use config::{Config, Violation};
+pub use config::{Config, Violation, seed};
 pub use ids::IdOptions;
 pub use pages::{PageOptions, Runs};
 

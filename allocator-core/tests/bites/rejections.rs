@@ -1,5 +1,7 @@
 //! Every broken engine is rejected, by the checks that are there for its fault, and for the reason that is its fault.
 
+use std::thread;
+
 use allocator_core::conformance::{ByteOptions, Config, IdOptions, PageOptions, Violation, bytes, ids, pages};
 
 use crate::byte_engine::FirstFit;
@@ -181,9 +183,24 @@ fn a_violation_tells_how_to_see_it_again() {
     let config = config(7);
     let violation = byte_verdict("random_mixed", Some(ReallocLosesContents), &config).unwrap_err();
     let text = violation.to_string();
-    for part in ["random_mixed", "was not kept", "ALLOCATOR_SEED=7", "ALLOCATOR_STEPS=", "cargo test random_mixed"] {
+    for part in ["`random_mixed`", "was not kept", &format!("step {}", violation.step), "seed 7"] {
         assert!(text.contains(part), "{part:?} is missing in {text:?}");
     }
     let again = byte_verdict("random_mixed", Some(ReallocLosesContents), &violation.config).unwrap_err();
     assert_eq!(again.step, violation.step, "the same seed took another course");
+}
+
+/// The root of a workspace may be a package, which without `--workspace` would be the only one tested.
+#[test]
+fn the_command_to_rerun_names_the_test() {
+    let command_in = |thread: thread::Builder| {
+        let violation = || byte_verdict("init_once", Some(SecondInit), &Config { seed: 7, steps: 9 }).unwrap_err();
+        let text = thread.spawn(move || violation().to_string()).unwrap().join().unwrap();
+        text.lines().last().unwrap().to_string()
+    };
+    let command = "rerun with: ALLOCATOR_SEED=7 ALLOCATOR_STEPS=9 cargo test --workspace";
+    // As the test harness names its threads, and where it has no thread of its own for the test.
+    let test = thread::Builder::new().name("my_heap::init_once".into());
+    assert_eq!(command_in(test), format!("{command} my_heap::init_once"));
+    assert_eq!(command_in(thread::Builder::new()), format!("{command} init_once"));
 }
