@@ -37,14 +37,15 @@ impl FirstFit {
     }
 
     fn add(&mut self, start: usize, size: usize) -> AllocResult {
-        let region = Region::new(start, size)?;
+        let offered = Region::new(start, size)?;
         if self.has(Fault::RefusesUnalignedRegion) && !start.is_multiple_of(GRANULE) {
             return Err(AllocError::InvalidParam);
         }
-        let region = region.trim_for_bytes(GRANULE)?;
+        let region = offered.trim_for_bytes(GRANULE)?;
+        let compared = if self.has(Fault::TrimsBeforeComparing) { region } else { offered };
         let mut known = self.regions.iter().take(if self.has(Fault::ForgetsRegions) { 8 } else { usize::MAX });
-        if let Some(&other) = known.find(|known| known.overlaps(region)) {
-            return if self.tolerates_overlap(region, other) { Ok(()) } else { Err(AllocError::MemoryOverlap) };
+        if let Some(&other) = known.find(|known| known.overlaps(compared)) {
+            return if self.tolerates_overlap(compared, other) { Ok(()) } else { Err(AllocError::MemoryOverlap) };
         }
         self.regions.push(region);
         if self.has(Fault::WritesBehindRegion) {

@@ -9,6 +9,7 @@ pub(crate) enum Fault {
     AcceptsOverlapFromAbove,
     AcceptsOverlapFromBelow,
     SecondInit,
+    TrimsBeforeComparing,
     WritesBehindRegion,
     // bytes
     AcceptsSameRegion,
@@ -39,13 +40,13 @@ pub(crate) enum Fault {
     OnlyAlignedToLength,
     RoundsPosition,
     RunsCrossHoles,
+    SinglePageUnaligned,
     TrimsOutward,
     ZeroPagesServed,
     // pages and ids
     AlignmentCappedByRun,
     DoubleFree,
     FixedTakenTwice,
-    SinglePageUnaligned,
     WrongFreeForgetsTail,
     WrongFreeFreesPart,
     // ids
@@ -55,4 +56,5 @@ pub(crate) enum Fault {
     HandsOutBeyondRange,
     PanicsOnOverflow,
     RunsOverTaken,
+    SingleIdUnaligned,
 }

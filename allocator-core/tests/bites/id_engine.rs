@@ -55,7 +55,7 @@ impl IdAllocator for IdTable {
             let free = self.first_fit(count, self.taken.len().next_power_of_two());
             return free.filter(|&id| id == 0).inspect(|_| self.set(0, count, true)).ok_or(AllocError::NoMemory);
         }
-        let ignored = self.has(Fault::SinglePageUnaligned) && count == 1;
+        let ignored = self.has(Fault::SingleIdUnaligned) && count == 1;
         let align = if ignored { 1 } else { align_pow2 };
         let align = if self.has(Fault::AlignmentCappedByRun) { align.min(count.next_power_of_two()) } else { align };
         let start = self.first_fit(count, align).ok_or(AllocError::NoMemory)?;

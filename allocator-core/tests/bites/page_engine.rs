@@ -34,15 +34,15 @@ impl<const PAGE_SIZE: usize> PageMap<PAGE_SIZE> {
         } else {
             region.trim(PAGE_SIZE)?
         };
-        let known = self.pages.range(trimmed.start()..trimmed.end()).next();
-        if known.is_some() {
-            let first = self.pages.contains_key(&trimmed.start());
-            let last = self.pages.contains_key(&(trimmed.end() - PAGE_SIZE));
+        let compared = if self.has(Fault::TrimsBeforeComparing) { trimmed } else { region };
+        let [first, last] = [compared.start(), compared.end() - 1].map(|address| address & !(PAGE_SIZE - 1));
+        if self.pages.range(first..=last).next().is_some() {
+            let [first_known, last_known] = [first, last].map(|page| self.pages.contains_key(&page));
             let tolerated = match self.fault {
-                Some(Fault::AcceptsOverlapFromBelow) => !first && last,
-                Some(Fault::AcceptsOverlapFromAbove) => first && !last,
-                Some(Fault::AcceptsEnclosingRegion) => !first && !last,
-                Some(Fault::AcceptsEnclosedRegion) => first && last,
+                Some(Fault::AcceptsOverlapFromBelow) => !first_known && last_known,
+                Some(Fault::AcceptsOverlapFromAbove) => first_known && !last_known,
+                Some(Fault::AcceptsEnclosingRegion) => !first_known && !last_known,
+                Some(Fault::AcceptsEnclosedRegion) => first_known && last_known,
                 _ => false,
             };
             return if tolerated { Ok(()) } else { Err(AllocError::MemoryOverlap) };

@@ -13,13 +13,20 @@ use crate::{AllocError, ByteAllocator};
 
 const PAGE: usize = 4096;
 
-/// Ranges that share memory with `region`, by as little as 64 bytes or as much as all. All of them lie in `within`.
-fn overlapping(region: &Range<usize>, within: &Range<usize>) -> Vec<Range<usize>> {
+/// Ranges that share memory with `region`, which is made of whole pages: by as little as 64 bytes (a byte if they may be
+/// `uneven`) or as much as all. All of them lie in `within`.
+fn overlapping(region: &Range<usize>, within: &Range<usize>, uneven: bool) -> Vec<Range<usize>> {
     let Range { start, end } = *region;
     let mut ranges = std::vec![start..end, start..start + PAGE, end - PAGE..end, start + 64..end - 64];
     for shared in [64, PAGE] {
         ranges.extend([end - shared..end + PAGE, start - PAGE..start + shared]);
         ranges.extend([start..end + shared, start - shared..end]);
+    }
+    if uneven {
+        // Trimming would cut off what is shared, and with it the fact that the caller is wrong about the memory.
+        for shared in [1, 7] {
+            ranges.extend([end - shared..end + PAGE, start - PAGE..start + shared]);
+        }
     }
     ranges.extend([start - PAGE..end + PAGE, within.clone()]);
     ranges.retain(|range| !range.is_empty() && within.start <= range.start && range.end <= within.end);
@@ -27,7 +34,7 @@ fn overlapping(region: &Range<usize>, within: &Range<usize>) -> Vec<Range<usize>
 }
 
 fn refuse_overlaps<A: ByteAllocator>(shadow: &mut Shadow<'_, A>, region: &Range<usize>) -> Outcome {
-    for range in overlapping(region, &shadow.arena().span()) {
+    for range in overlapping(region, &shadow.arena().span(), shadow.options.trims_regions) {
         shadow.refuse(AddBy::AddMemory, range.start, range.len(), AllocError::MemoryOverlap)?;
     }
     Ok(())
@@ -100,7 +107,7 @@ pub(in super::super) fn regions_anywhere<A: ByteAllocator>(bench: &mut Bench<'_,
     let middle = bench.middle();
     let (start, end, size) = (middle.start, middle.end, middle.len());
     let (part, low) = (size / 8, bench.arena().at(0));
-    // As offsets from the end of the first region, or below its start.
+    // Above the first region and below it, beside it and apart from it, and at the far low end.
     let even = [
         end + PAGE..end + part,
         start - part..start - PAGE,

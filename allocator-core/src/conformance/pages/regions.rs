@@ -11,7 +11,8 @@ use crate::PageAllocator;
 use crate::conformance::arena::AddBy;
 use crate::conformance::config::{STRIDE, ensure};
 
-/// Offers everything that shares a page or more with `region`. `lowest` is where the allocator's memory starts.
+/// Offers everything that shares memory with `region`, which is made of whole pages: by as little as a byte, which
+/// trimming would cut off. `lowest` is where the allocator's memory starts.
 fn refuse_overlaps<A: PageAllocator>(shadow: &mut Shadow<'_, A>, region: &Range<usize>, lowest: usize) -> Outcome {
     let Range { start, end } = *region;
     let (page, span) = (A::PAGE_SIZE, shadow.arena().span());
@@ -25,6 +26,10 @@ fn refuse_overlaps<A: PageAllocator>(shadow: &mut Shadow<'_, A>, region: &Range<
         start..end + page,
         start - page..end + page,
         start - page / 2..end + page / 2,
+        end - 1..end + page,
+        end - 7..end + page,
+        start - page..start + 1,
+        start - page..start + 7,
         span.clone(),
     ];
     for range in ranges.into_iter().filter(|range| span.start <= range.start && range.end <= span.end) {
