@@ -4,9 +4,10 @@ use std::alloc::Layout;
 use std::ptr::NonNull;
 
 use allocator_api2::alloc::{AllocError, Allocator};
+use allocator_core::conformance::seed;
 use fastrand::Rng;
 
-use crate::support::{Handle, Kind, Memory, POOL, for_all_handles, seed};
+use crate::support::{Handle, Kind, Memory, POOL, for_all_handles};
 
 const STEPS: usize = if cfg!(miri) { 60 } else { 20_000 };
 

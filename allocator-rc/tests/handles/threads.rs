@@ -10,6 +10,7 @@ use allocator_api2::alloc::Allocator;
 use allocator_api2::boxed::Box;
 use allocator_api2::vec::Vec;
 use allocator_buddy::BuddyByteAllocator;
+use allocator_core::conformance::seed;
 use allocator_rc::{AllocatorArc, DefaultLock};
 use allocator_slab::SlabByteAllocator;
 use allocator_tlsf::TlsfByteAllocator;
@@ -17,14 +18,15 @@ use fastrand::Rng;
 use hashbrown::HashMap;
 use lock_api::{GuardSend, RawMutex};
 
-use crate::support::{Engine, Exclusive, Memory, POOL, Watched, seed};
+use crate::support::{Engine, Exclusive, Memory, POOL, Watched};
 
 const THREADS: usize = if cfg!(miri) { 3 } else { 4 };
 const ROUNDS: usize = if cfg!(miri) { 12 } else { 2000 };
 
-/// Allocates, fills, resizes and checks blocks, and frees half of them only when many are there.
+/// Allocates, fills, resizes and checks blocks, and frees half of them only when many are there. What is in the blocks,
+/// and the random numbers, are the thread's own.
 fn hammer(heap: &impl Allocator, seed: u64, mark: u8) {
-    let mut random = Rng::with_seed(seed);
+    let mut random = Rng::with_seed(seed ^ u64::from(mark));
     let mut blocks: std::vec::Vec<Vec<u8, _>> = std::vec::Vec::new();
     for _ in 0..ROUNDS {
         let mut block = Vec::new_in(heap);
@@ -52,7 +54,7 @@ fn threads_hammer_one_engine<A: Engine, R: RawMutex + Send + Sync>() {
     thread::scope(|scope| {
         for mark in 0..THREADS {
             let heap = heap.clone();
-            scope.spawn(move || hammer(&heap, seed + mark as u64, mark as u8));
+            scope.spawn(move || hammer(&heap, seed, mark as u8));
         }
     });
     assert_eq!(heap.used_bytes(), 0);
@@ -176,14 +178,14 @@ fn pools_are_added_while_others_allocate() {
     let mut memory = Memory::new(POOL / 4);
     let mut further: std::vec::Vec<_> = (0..THREADS).map(|_| Memory::new(POOL / 4)).collect();
     let heap = AllocatorArc::new(Exclusive::<BuddyByteAllocator>::fresh(), memory.pool()).unwrap();
-    let before = heap.total_bytes();
+    let (seed, before) = (seed(), heap.total_bytes());
     thread::scope(|scope| {
         for (mark, further) in further.iter_mut().enumerate() {
             let heap = heap.clone();
             scope.spawn(move || {
-                hammer(&heap, mark as u64, mark as u8);
+                hammer(&heap, seed, mark as u8);
                 heap.add_memory(further.pool()).unwrap();
-                hammer(&heap, mark as u64, mark as u8);
+                hammer(&heap, seed, mark as u8);
             });
         }
     });

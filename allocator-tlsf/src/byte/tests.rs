@@ -6,6 +6,8 @@ use core::ptr::slice_from_raw_parts_mut;
 use std::vec;
 use std::vec::Vec;
 
+use allocator_core::conformance::seed;
+
 use super::*;
 
 /// `(size, live)` of every block in the pool, the sentinel left out.
@@ -28,9 +30,7 @@ fn assert_counts(heap: &TlsfByteAllocator, pool: NonNull<[u8]>, live: &[(NonNull
 
 #[test]
 fn counts_are_those_of_a_walk_over_the_blocks() {
-    let seed = std::env::var("ALLOCATOR_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(11);
-    std::println!("ALLOCATOR_SEED={seed}");
-    let mut rng = fastrand::Rng::with_seed(seed);
+    let mut rng = fastrand::Rng::with_seed(seed());
     let size = if cfg!(miri) { 1 << 14 } else { 1 << 17 };
     let mut memory = vec![0u128; size / 16 + 2];
     let start = memory.as_mut_ptr().expose_provenance().next_multiple_of(GRANULARITY);

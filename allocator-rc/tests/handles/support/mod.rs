@@ -133,11 +133,3 @@ macro_rules! for_all_handles {
     };
 }
 pub(crate) use for_all_handles;
-
-/// The seed of a random test: from `ALLOCATOR_SEED`, else a new one. It is printed, for a failing test to show.
-pub(crate) fn seed() -> u64 {
-    let seed = std::env::var("ALLOCATOR_SEED").ok().map(|seed| seed.parse().expect("ALLOCATOR_SEED is a number"));
-    let seed = seed.unwrap_or_else(|| fastrand::u64(..));
-    println!("ALLOCATOR_SEED={seed}");
-    seed
-}
