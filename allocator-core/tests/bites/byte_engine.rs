@@ -21,6 +21,8 @@ pub(crate) struct FirstFit {
     /// Free ranges by start; the value is the end. No two touch.
     free: BTreeMap<usize, usize>,
     used: usize,
+    /// What a block has taken of the free range behind it, by the address of the block.
+    absorbed: BTreeMap<usize, usize>,
     /// Above this address nothing was ever handed out.
     high_water: usize,
     /// Where the allocator was when it got its first region.
@@ -29,7 +31,15 @@ pub(crate) struct FirstFit {
 
 impl FirstFit {
     pub(crate) fn new(fault: Option<Fault>) -> Self {
-        Self { fault, regions: Vec::new(), free: BTreeMap::new(), used: 0, high_water: 0, home: 0 }
+        Self {
+            fault,
+            regions: Vec::new(),
+            free: BTreeMap::new(),
+            used: 0,
+            absorbed: BTreeMap::new(),
+            high_water: 0,
+            home: 0,
+        }
     }
 
     fn has(&self, fault: Fault) -> bool {
@@ -154,7 +164,11 @@ unsafe impl ByteAllocator for FirstFit {
             self.free.insert(start, at);
         }
         let kept = if self.has(Fault::OverlappingBlocks) && size > GRANULE { size - GRANULE } else { size };
-        if at + kept < end {
+        let rest = end - (at + size);
+        if self.has(Fault::ChargesRest) && rest < 4096 {
+            self.absorbed.insert(at, rest);
+            self.used += rest;
+        } else if at + kept < end {
             self.free.insert(at + kept, end);
         }
         self.used += self.charge(layout, size);
@@ -172,10 +186,11 @@ unsafe impl ByteAllocator for FirstFit {
     unsafe fn dealloc(&mut self, ptr: NonNull<u8>, layout: Layout) {
         let size = block_size(layout).expect("the block exists");
         let at = ptr.as_ptr().addr();
-        self.used -= self.charge(layout, size).min(self.used);
+        let absorbed = self.absorbed.remove(&at).unwrap_or(0);
+        self.used -= (self.charge(layout, size) + absorbed).min(self.used);
         let kept = if self.has(Fault::OverlappingBlocks) && size > GRANULE { size - GRANULE } else { size };
         if !self.has(Fault::NeverGivesBack) {
-            self.release(at, at + kept);
+            self.release(at, at + kept + absorbed);
         }
     }
 
@@ -205,7 +220,7 @@ unsafe impl ByteAllocator for FirstFit {
         let new_layout = Layout::from_size_align(new_size, layout.align());
         let sizes = new_layout.ok().and_then(|new| Some((new, block_size(layout)?, block_size(new)?)));
         let Some((new_layout, old, new)) = sizes else { return Err(self.refuse_realloc(ptr, layout)) };
-        if new <= old && !self.has(Fault::ShrinkMoves) {
+        if new <= old && !self.has(Fault::ShrinkMoves) && !self.has(Fault::ChargesRest) {
             let at = ptr.as_ptr().addr();
             self.used = self.used - self.charge(layout, old) + self.charge(new_layout, new);
             if new < old && !self.has(Fault::OverlappingBlocks) {

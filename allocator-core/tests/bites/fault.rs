@@ -15,6 +15,7 @@ pub(crate) enum Fault {
     AcceptsSameRegion,
     BlockAboveRegion,
     BlockBelowRegion,
+    ChargesRest,
     CountsRequested,
     FailureCounts,
     ForgetsRegions,

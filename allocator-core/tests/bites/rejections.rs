@@ -20,6 +20,7 @@ const BYTES: &[Expected] = &[
     (AcceptsSameRegion, &[("overlapping_regions", "expected MemoryOverlap"), ("add_memory_first", "MemoryOverlap")]),
     (BlockAboveRegion, &[("realloc_refused", "is not inside the regions")]),
     (BlockBelowRegion, &[("exhaustion", "is not inside the regions"), ("init_once", "is not inside the regions")]),
+    (ChargesRest, &[("counted_once", "has raised used by")]),
     (
         CountsRequested,
         &[("counted_once", "less than the usable bytes"), ("usable_bytes", "less than the usable bytes")],

@@ -7,7 +7,7 @@ use std::vec::Vec;
 use super::Outcome;
 use super::bench::Bench;
 use super::programs::{churn, layout};
-use super::shadow::Shadow;
+use super::shadow::{Block, Shadow};
 use crate::ByteAllocator;
 use crate::conformance::config::{STRIDE, ensure};
 
@@ -172,18 +172,27 @@ pub(in super::super) fn counted_once<A: ByteAllocator>(bench: &mut Bench<'_, A>)
     for size in [0, 1, 60, 64, 65, 100, 1000, 1024, 1025, 4000, 4096, 4097, 9000].into_iter().step_by(STRIDE) {
         for align in [1, 8, 32, 256, 4096] {
             let block = shadow.must_alloc(layout(size, align))?;
-            let (used, usable) = (shadow.stats().used, shadow.block(block).usable);
-            let bound = usable.max(align).next_power_of_two() * 2 + 256;
-            ensure!(used < bound, "one block of {size} bytes aligned to {align}, {usable} usable, and {used} used");
+            charged_for_itself(&shadow)?;
             shadow.dealloc(block)?;
         }
     }
-    // Each alone, then all together.
+    // The last block in a nearly full pool costs no more than the first.
     for size in sizes {
         fill(&mut shadow, layout(size, 8))?;
-        let stats = shadow.stats();
-        ensure!(stats.available < stats.total, "the pool is full of blocks of {size} bytes: {stats:?}");
+        charged_for_itself(&shadow)?;
         shadow.dealloc_all()?;
     }
     shadow.finish()
+}
+
+/// Whether each live block has raised `used` by its own rounding and header at most, and not by what lies beside it.
+fn charged_for_itself<A: ByteAllocator>(shadow: &Shadow<'_, A>) -> Outcome {
+    for (address, &Block { layout, usable, charge, .. }) in shadow.live() {
+        let bound = usable.max(layout.align()).next_power_of_two() * 2 + 256;
+        ensure!(
+            charge < bound,
+            "the block for {layout:?} at {address:#x}, {usable} usable, has raised used by {charge}"
+        );
+    }
+    Ok(())
 }

@@ -26,7 +26,7 @@ pub(super) struct Block {
     /// The usable bytes, at least 1; all of them hold the pattern.
     pub(super) usable: usize,
     /// By how much the block has raised `used`.
-    charge: usize,
+    pub(super) charge: usize,
     /// Which pattern the block holds.
     pattern: usize,
 }
