@@ -3,7 +3,7 @@
 //! Each workload runs once on a metered engine, for the memory, and then a few times on the bare one, for the time; the
 //! engines take turns, so that a slow moment of the machine meets all of them.
 
-use std::io::{IsTerminal, Write, stderr};
+use std::io::{self, IsTerminal, Write, stderr};
 use std::time::{Duration, Instant};
 
 use allocator::{AllocError, AllocatorRc, BuddyByteAllocator, ByteAllocator, SlabByteAllocator, TlsfByteAllocator};
@@ -153,10 +153,11 @@ fn progress(text: &str) {
 }
 
 /// Runs all workloads on all engines and prints the table.
-pub(crate) fn compare(pool: &mut Pool, seed: u64, screen: &Screen) {
-    screen.heading(&format!("Byte engines, out of one pool of {}", screen::bytes(POOL_BYTES)));
+pub(crate) fn compare(pool: &mut Pool, seed: u64, screen: &mut Screen) -> io::Result<()> {
+    screen.heading(&format!("Byte engines, out of one pool of {}", screen::bytes(POOL_BYTES)))?;
     for workload in Workload::ALL {
-        println!("{}  {}", screen.paint(&format!("{:5}", workload.name()), Colour::Bold), workload.description());
+        let name = screen.paint(&format!("{:5}", workload.name()), Colour::Bold);
+        writeln!(screen, "{name}  {}", workload.description())?;
     }
     let mut table = Table::new();
     if screen.has_colours() {
@@ -175,7 +176,7 @@ pub(crate) fn compare(pool: &mut Pool, seed: u64, screen: &Screen) {
         add_rows(&mut table, workload, &measure(pool, workload, seed));
     }
     table.column_iter_mut().skip(2).for_each(|column| column.set_cell_alignment(CellAlignment::Right));
-    println!("\n{}\n", table.trim_fmt());
+    writeln!(screen, "\n{}\n", table.trim_fmt())?;
     for line in [
         &format!("time            median of {ROUNDS} rounds, in which the engines take turns"),
         "peak used       what live blocks took at most",
@@ -183,8 +184,9 @@ pub(crate) fn compare(pool: &mut Pool, seed: u64, screen: &Screen) {
         "largest left    the largest block to be had beside what the workload leaves",
         "at the end      the same, once that is freed too",
     ] {
-        println!("{}", screen.paint(line, Colour::Dim));
+        writeln!(screen, "{}", screen.paint(line, Colour::Dim))?;
     }
+    Ok(())
 }
 
 fn add_rows(table: &mut Table, workload: Workload, entries: &[Entry]) {
