@@ -7,13 +7,20 @@ use std::time::Instant;
 
 use allocator::{AllocResult, BitmapIdAllocator, IdAllocator};
 
-use crate::screen::{self, Screen};
+use crate::screen::{self, Colour, Screen};
 
 /// As a kernel would have it.
 static THREAD_IDS: Mutex<BitmapIdAllocator> = Mutex::new(BitmapIdAllocator::new());
 
 pub(crate) fn visit(screen: &mut Screen) -> io::Result<()> {
     let mut ids = THREAD_IDS.lock().unwrap_or_else(PoisonError::into_inner);
+    let itself = screen::bytes(size_of::<BitmapIdAllocator>());
+    writeln!(
+        screen,
+        "{}, itself {itself}, with {} ids\n",
+        screen.paint("BitmapIdAllocator", Colour::Bold),
+        ids.size()
+    )?;
     show(screen, "alloc_fixed_id(0)", ids.alloc_fixed_id(0).map(|()| "the idle thread has it"))?;
     show(screen, "alloc_fixed_id(0)", ids.alloc_fixed_id(0).map(|()| ""))?;
     show(screen, "alloc_id(1, 1)", ids.alloc_id(1, 1))?;

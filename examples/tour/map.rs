@@ -61,7 +61,10 @@ pub(crate) fn legend(screen: &Screen) -> String {
         let (glyph, colour) = page.glyph();
         format!("{} {name}", screen.paint(&glyph.to_string(), colour))
     });
-    format!("{}; a character is 4 pages, a line 1 MiB", names.join("  "))
+    format!(
+        "{}; a character is 4 pages, a line 1 MiB\nto be had: the longest run, in pages, and the number of runs of 2 MiB",
+        names.join("  ")
+    )
 }
 
 fn cell(pages: &[Page]) -> (char, Colour) {

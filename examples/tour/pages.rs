@@ -117,7 +117,8 @@ pub(crate) fn visit<P: PageAllocator>(
     seed: u64,
     screen: &mut Screen,
 ) -> Result<(), Box<dyn Error>> {
-    writeln!(screen, "{}, {FRAMES} frames of 4 KiB", screen.paint(name, Colour::Bold))?;
+    let itself = screen::bytes(size_of::<P>());
+    writeln!(screen, "{}, itself {itself}, with {FRAMES} frames of 4 KiB", screen.paint(name, Colour::Bold))?;
     writeln!(screen, "{}\n", map::legend(screen))?;
     let mut rng = Rng::with_seed(seed);
     let mut frames = Frames::new(engine, pool)?;
