@@ -13,7 +13,7 @@
 //! | the same with documented, strict regions | `Heap` | `slab` | page-aligned regions, addresses instead of pointers |
 //! | real time, or the tightest packing | `TlsfByteAllocator` | `tlsf` | O(1) in the worst case; little lost to rounding |
 //! | few, large, power-of-two blocks | `BuddyByteAllocator` | `buddy` | no header, natural alignment; freeing scans a list |
-//! | collections in a pool, one thread | `AllocatorRc` | `allocator_api` | needs no global allocator; the pool outlives what is in it |
+//! | collections in a pool, one thread | `AllocatorRc` | `allocator_api` | all memory comes from the pool, which outlives what is in it |
 //! | collections in a pool, many threads | `AllocatorArc` | `allocator_api` | the same behind any `lock_api` mutex |
 //! | page frames, contiguous runs of them | `BitmapPageAllocator` | `bitmap` | never touches the pages; fixed capacity |
 //! | thread ids, ports, interrupt vectors | `BitmapIdAllocator` | `bitmap` | 64K ids in 8.5 KiB |
@@ -22,14 +22,17 @@
 //!
 //! # Features
 //!
-//! | feature | gives |
-//! | --- | --- |
-//! | `default` | `bitmap` and `page-alloc-256m` |
-//! | `bitmap`, `tlsf`, `slab`, `buddy` | the engines of that name |
-//! | `allocator_api` | `AllocatorRc` and `AllocatorArc`, for collections that speak `allocator-api2` 0.2, on stable Rust |
-//! | `nightly` | the same handles for the standard library's collections, with a nightly compiler |
-//! | `full` | all engines and `allocator_api`, on stable Rust |
-//! | `page-alloc-256m`, `-4g`, `-64g`, `-1t` | the capacity of `BitmapPageAllocator` at 4 KiB pages; the largest that is on holds |
+//! | feature | gives | brings in |
+//! | --- | --- | --- |
+//! | `default` | `bitmap` and `page-alloc-256m` | |
+//! | `bitmap` | `BitmapPageAllocator`, `BitmapIdAllocator` | `bitmap-allocator` |
+//! | `tlsf` | `TlsfByteAllocator` | `rlsf` |
+//! | `slab` | `SlabByteAllocator`, `Heap`, `Slab` | `buddy_system_allocator` |
+//! | `buddy` | `BuddyByteAllocator` | `buddy_system_allocator` |
+//! | `allocator_api` | `AllocatorRc` and `AllocatorArc`, for collections that speak `allocator-api2` 0.2, on stable Rust | `allocator-api2`, `lock_api`, `spin` |
+//! | `nightly` | `allocator_api`, and the same handles for the standard library's collections; needs a nightly compiler | |
+//! | `full` | all engines, `allocator_api` and `page-alloc-256m`, on stable Rust | |
+//! | `page-alloc-256m`, `-4g`, `-64g`, `-1t` | the capacity of `BitmapPageAllocator` at 4 KiB pages; the largest that is on holds | |
 //!
 //! Features only add, and every combination builds, for bare metal too.
 
@@ -37,6 +40,7 @@
 
 pub use allocator_core::{
     AllocError, AllocResult, BaseAllocator, ByteAllocator, IdAllocator, PageAllocator, Region, RegionTable, address,
+    traits::realloc_by_moving,
 };
 
 #[cfg(feature = "bitmap")]

@@ -2,8 +2,9 @@
 //!
 //! A handle turns an engine, that is, any [`ByteAllocator`](allocator_core::ByteAllocator), and a pool of memory into
 //! an `Allocator` that can be cloned. Collections then live in the pool: a local array, a `static`, a page of huge
-//! ones, memory shared with another program. No global allocator is needed, for the engine and the count of handles live
-//! at the start of the pool; and no `unsafe`, for the pool stays borrowed until the last handle is gone.
+//! ones, memory shared with another program. Nothing is taken from a global allocator, for the engine and the count of
+//! handles live at the start of the pool; and no `unsafe` is needed, for the pool stays borrowed until the last handle is
+//! gone.
 //!
 //! | module | holds |
 //! | --- | --- |
@@ -22,6 +23,14 @@
 //!
 //! # Drawbacks
 //!
+//! - A full pool ends the program where a collection is used by its infallible methods, such as `push`, `extend`,
+//!   `insert`, `with_capacity_in` or `clone`: they call `handle_alloc_error`, which aborts, or panics without `std`. Where
+//!   a pool may be full, ask first, with `try_reserve` or `try_new_in`.
+//! - So can `shrink_to_fit`, `shrink_to` and `into_boxed_slice`, which have no fallible counterparts: through a slab heap,
+//!   making a block smaller may need a slot of another class. TLSF and buddy engines make it smaller in place. A hash map
+//!   that shrinks takes a new table first, through any engine.
+//! - The collections of `allocator-api2` and `hashbrown` link the crate `alloc`, and a program without `std` that does so
+//!   must name a `#[global_allocator]`, though nothing here calls it: one that hands out nothing will do.
 //! - The engine takes its place from the pool: the tables of TLSF are more than 7 KiB on 64 bits, much of a small pool.
 //! - A block whose alignment changes has to move, and for a moment there are two of it.
 //! - An [`AllocatorArc`] has one lock for all threads. The [`DefaultLock`] spins: an interrupt handler that allocates

@@ -3,10 +3,13 @@
 //! Each workload runs once on a metered engine, for the memory, and then a few times on the bare one, for the time; the
 //! engines take turns, so that a slow moment of the machine meets all of them.
 
-use std::io::{IsTerminal, Write, stderr};
+use std::alloc::Layout;
+use std::io::{self, IsTerminal, Write, stderr};
 use std::time::{Duration, Instant};
 
-use allocator::{AllocError, AllocatorRc, BuddyByteAllocator, ByteAllocator, SlabByteAllocator, TlsfByteAllocator};
+use allocator::{
+    AllocError, AllocResult, AllocatorRc, BuddyByteAllocator, ByteAllocator, SlabByteAllocator, TlsfByteAllocator,
+};
 use allocator_api2::alloc::{Allocator, Global};
 use comfy_table::{Attribute, Cell, CellAlignment, Color, LineStyle, Table, TableStyle};
 
@@ -28,14 +31,26 @@ const ENGINES: [Engine; 4] = [
     Engine::pooled::<TlsfByteAllocator>("Tlsf"),
     Engine::pooled::<SlabByteAllocator>("Slab"),
     Engine::pooled::<BuddyByteAllocator>("Buddy"),
-    Engine { name: "system", memory: None, time: |_, workload, seed| time_on(&Global, workload, seed) },
+    Engine { name: "system", pooled: None, time: |_, workload, seed| time_on(&Global, workload, seed) },
 ];
 
 struct Engine {
     name: &'static str,
-    memory: Option<Run<Memory>>,
+    pooled: Option<Pooled>,
     time: Run<Time>,
 }
+
+/// What is known only of an engine in the pool.
+struct Pooled {
+    /// The bytes of the engine itself, at the start of the pool.
+    size: usize,
+    memory: Run<Memory>,
+    /// What a block of so many bytes takes.
+    taken: fn(&mut Pool, usize) -> AllocResult<usize>,
+}
+
+/// The blocks that are looked at one by one, in bytes.
+const BLOCK_SIZES: [usize; 5] = [16, 24, 100, 1000, 5000];
 
 /// Runs a workload on an engine in the pool, from a seed.
 type Run<T> = fn(&mut Pool, Workload, u64) -> Result<T, OutOfMemory>;
@@ -58,7 +73,8 @@ struct Time {
 
 impl Engine {
     const fn pooled<A: ByteAllocator + Default + 'static>(name: &'static str) -> Self {
-        Self { name, memory: Some(memory_of::<A>), time: time_of::<A> }
+        let pooled = Pooled { size: size_of::<A>(), memory: memory_of::<A>, taken: taken::<A> };
+        Self { name, pooled: Some(pooled), time: time_of::<A> }
     }
 }
 
@@ -103,6 +119,17 @@ fn time_on<A: Allocator + Clone>(heap: &A, workload: Workload, seed: u64) -> Res
     Ok(Time { time: start.elapsed(), checksum })
 }
 
+/// What a block of `size` bytes takes, the only one in the pool.
+fn taken<A: ByteAllocator + Default + 'static>(pool: &mut Pool, size: usize) -> AllocResult<usize> {
+    let heap = AllocatorRc::new(A::default(), pool.bytes())?;
+    let layout = Layout::from_size_align(size, align_of::<u64>()).map_err(|_| AllocError::InvalidParam)?;
+    let block = heap.allocate(layout).map_err(|_| AllocError::NoMemory)?;
+    let taken = heap.used_bytes();
+    // SAFETY: the block came from this heap with this layout.
+    unsafe { heap.deallocate(block.cast(), layout) };
+    Ok(taken)
+}
+
 /// The largest block that can be had now, in bytes, found by really allocating.
 fn largest_block(heap: &impl Allocator) -> usize {
     let (mut fits, mut refused) = (0, POOL_BYTES + 1);
@@ -122,7 +149,10 @@ struct Entry {
 }
 
 fn measure(pool: &mut Pool, workload: Workload, seed: u64) -> Vec<Entry> {
-    let memory: Vec<_> = ENGINES.iter().map(|engine| engine.memory.map(|run| run(pool, workload, seed))).collect();
+    let memory: Vec<_> = ENGINES
+        .iter()
+        .map(|engine| engine.pooled.as_ref().map(|pooled| (pooled.memory)(pool, workload, seed)))
+        .collect();
     let mut times: Vec<Vec<_>> = ENGINES.iter().map(|_| Vec::new()).collect();
     for round in 0..ROUNDS {
         progress(&format!("{}: round {} of {ROUNDS}", workload.name(), round + 1));
@@ -152,39 +182,80 @@ fn progress(text: &str) {
     }
 }
 
-/// Runs all workloads on all engines and prints the table.
-pub(crate) fn compare(pool: &mut Pool, seed: u64, screen: &Screen) {
-    screen.heading(&format!("Byte engines, out of one pool of {}", screen::bytes(POOL_BYTES)));
+/// Runs all workloads on all engines and prints the tables.
+pub(crate) fn compare(pool: &mut Pool, seed: u64, screen: &mut Screen) -> io::Result<()> {
+    screen.heading(&format!("Byte engines, out of one pool of {}", screen::bytes(POOL_BYTES)))?;
     for workload in Workload::ALL {
-        println!("{}  {}", screen.paint(&format!("{:5}", workload.name()), Colour::Bold), workload.description());
+        let name = screen.paint(&format!("{:5}", workload.name()), Colour::Bold);
+        writeln!(screen, "{name}  {}", workload.description())?;
     }
-    let mut table = Table::new();
-    if screen.has_colours() {
-        table.enforce_styling();
-    } else {
-        table.force_no_tty();
-    }
-    table.load_style(STYLE).set_header(
-        ["", "engine", "time", "peak\nused", "over\nrequested", "largest\nleft", "largest\nat the end"]
-            .map(|title| Cell::new(title).add_attribute(Attribute::Bold)),
-    );
+    let titles = ["", "engine", "time", "peak\nused", "over\nrequested", "largest\nleft", "largest\nat the end"];
+    let mut table = table(screen, titles.map(String::from));
     for workload in Workload::ALL {
         if !table.is_empty() {
             table.add_row([""]);
         }
         add_rows(&mut table, workload, &measure(pool, workload, seed));
     }
-    table.column_iter_mut().skip(2).for_each(|column| column.set_cell_alignment(CellAlignment::Right));
-    println!("\n{}\n", table.trim_fmt());
-    for line in [
-        &format!("time            median of {ROUNDS} rounds, in which the engines take turns"),
-        "peak used       what live blocks took at most",
-        "over requested  how much of that nobody had asked for",
-        "largest left    the largest block to be had beside what the workload leaves",
-        "at the end      the same, once that is freed too",
-    ] {
-        println!("{}", screen.paint(line, Colour::Dim));
+    print(screen, table, 2)?;
+    explain(
+        screen,
+        &[
+            "system          the program's global allocator, for comparison",
+            &format!("time            median of {ROUNDS} rounds, in which the engines take turns"),
+            "peak used       what live blocks took at most, rounding and headers included",
+            "over requested  how far that lies above the most that was asked for",
+            "largest left    the largest block to be had beside what the workload leaves",
+            "at the end      the same, once that is freed too",
+        ],
+    )?;
+    blocks(pool, screen)
+}
+
+/// Prints what single blocks take, and the engines themselves.
+fn blocks(pool: &mut Pool, screen: &mut Screen) -> io::Result<()> {
+    let titles = ["engine".to_owned()].into_iter().chain(BLOCK_SIZES.map(|size| format!("{size} B\ntake")));
+    let mut table = table(screen, titles.chain(["itself\ntakes".to_owned()]));
+    for engine in &ENGINES {
+        let Some(pooled) = &engine.pooled else { continue };
+        let taken = BLOCK_SIZES.map(|size| match (pooled.taken)(pool, size) {
+            Ok(taken) => Cell::new(format!("{taken} B")),
+            Err(error) => Cell::new(error).fg(Color::Red),
+        });
+        let size = Cell::new(format!("{} B", pooled.size));
+        table.add_row([Cell::new(engine.name)].into_iter().chain(taken).chain([size]));
     }
+    print(screen, table, 1)?;
+    explain(
+        screen,
+        &[
+            "The engine itself lies at the start of its pool. As buddy blocks are powers of",
+            "two, the largest beside it is half of the pool; Slab takes large blocks from a",
+            "buddy engine of its own.",
+        ],
+    )
+}
+
+/// A table that suits the screen.
+fn table(screen: &Screen, titles: impl IntoIterator<Item = String>) -> Table {
+    let mut table = Table::new();
+    if screen.has_colours() {
+        table.enforce_styling();
+    } else {
+        table.force_no_tty();
+    }
+    table.load_style(STYLE).set_header(titles.into_iter().map(|title| Cell::new(title).add_attribute(Attribute::Bold)));
+    table
+}
+
+/// Prints a table whose columns from `first_number` on hold numbers.
+fn print(screen: &mut Screen, mut table: Table, first_number: usize) -> io::Result<()> {
+    table.column_iter_mut().skip(first_number).for_each(|column| column.set_cell_alignment(CellAlignment::Right));
+    writeln!(screen, "\n{}\n", table.trim_fmt())
+}
+
+fn explain(screen: &mut Screen, lines: &[&str]) -> io::Result<()> {
+    lines.iter().try_for_each(|line| writeln!(screen, "{}", screen.paint(line, Colour::Dim)))
 }
 
 fn add_rows(table: &mut Table, workload: Workload, entries: &[Entry]) {

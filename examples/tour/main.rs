@@ -13,10 +13,10 @@
 //! | `map` | the picture of its pages |
 //! | `ids` | an id engine |
 //! | `pool` | the one piece of memory that all of it happens in |
-//! | `screen` | colours, and how numbers are written |
+//! | `screen` | what it is written to, colours, and how numbers are written |
 //!
 //! The numbers come from a fixed seed; `ALLOCATOR_SEED` sets another. Colours appear on a terminal, unless `NO_COLOR` is
-//! set.
+//! set. The tour ends quietly when nobody reads on: `cargo run --release --example tour | head`.
 
 mod bytes;
 mod ids;
@@ -28,6 +28,8 @@ mod screen;
 mod workloads;
 
 use std::env;
+use std::error::Error;
+use std::io::{self, ErrorKind, Write};
 use std::process::ExitCode;
 
 use allocator::BitmapPageAllocator;
@@ -46,18 +48,33 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let screen = Screen::of_stdout();
+    match tour(seed, &mut Screen::of_stdout()) {
+        Err(error) if !is_closed_pipe(&*error) => {
+            eprintln!("The tour ends early: {error}");
+            ExitCode::FAILURE
+        }
+        _ => ExitCode::SUCCESS,
+    }
+}
+
+fn tour(seed: u64, screen: &mut Screen) -> Result<(), Box<dyn Error>> {
     let mut pool = Pool::new();
-    println!("A tour of the allocators, with ALLOCATOR_SEED={seed}.");
-    bytes::compare(&mut pool, seed, &screen);
+    writeln!(screen, "A tour of the allocators, with ALLOCATOR_SEED={seed}.")?;
+    bytes::compare(&mut pool, seed, screen)?;
 
-    screen.heading("Page frames: fragmentation, and the way out of it");
+    screen.heading("Page frames: fragmentation, and the way out of it")?;
     // One line for each page engine.
-    pages::visit("BitmapPageAllocator", zeroed_bitmap(), &mut pool, seed, &screen);
+    pages::visit("BitmapPageAllocator", zeroed_bitmap(), &mut pool, seed, screen)?;
 
-    screen.heading("Ids");
-    ids::visit();
-    ExitCode::SUCCESS
+    screen.heading("Ids")?;
+    ids::visit(screen)?;
+    screen.flush()?;
+    Ok(())
+}
+
+/// Whether the reader of the tour had seen enough.
+fn is_closed_pipe(error: &(dyn Error + 'static)) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == ErrorKind::BrokenPipe)
 }
 
 /// With the larger capacities the bitmap does not fit on a stack.

@@ -1,5 +1,7 @@
 //! The picture of a page map: a character for every four pages, a line for every MiB, numbers beside it.
 
+use std::io::{self, Write};
+
 use crate::screen::{Colour, Screen};
 
 /// What a page is used for.
@@ -37,7 +39,7 @@ impl Page {
 }
 
 /// Prints the map with `notes` to the right of it, one on each line.
-pub(crate) fn print(pages: &[Page], notes: &[String], screen: &Screen) {
+pub(crate) fn print(pages: &[Page], notes: &[String], screen: &mut Screen) -> io::Result<()> {
     let lines = pages.chunks(PAGES_IN_CELL * CELLS_IN_LINE);
     let notes = notes.iter().map(String::as_str).chain(std::iter::repeat(""));
     for (line, note) in lines.zip(notes) {
@@ -47,8 +49,9 @@ pub(crate) fn print(pages: &[Page], notes: &[String], screen: &Screen) {
         let picture: String = stretches
             .map(|stretch| screen.paint(&stretch.iter().map(|(glyph, _)| glyph).collect::<String>(), stretch[0].1))
             .collect();
-        println!("{}", format!("{picture}  {note}").trim_end());
+        writeln!(screen, "{}", format!("{picture}  {note}").trim_end())?;
     }
+    Ok(())
 }
 
 /// What the characters mean.
@@ -58,7 +61,10 @@ pub(crate) fn legend(screen: &Screen) -> String {
         let (glyph, colour) = page.glyph();
         format!("{} {name}", screen.paint(&glyph.to_string(), colour))
     });
-    format!("{}; a character is 4 pages, a line 1 MiB", names.join("  "))
+    format!(
+        "{}; a character is 4 pages, a line 1 MiB\nto be had: the longest run, in pages, and the number of runs of 2 MiB",
+        names.join("  ")
+    )
 }
 
 fn cell(pages: &[Page]) -> (char, Colour) {

@@ -3,6 +3,8 @@
 //! 16 MiB of page frames: some are pinned, the rest is filled with short runs, and most of those are given back, here
 //! and there. Much is free then, and no run of 2 MiB is; once the rest has come back, there are runs of 2 MiB again.
 
+use std::error::Error;
+use std::io::Write;
 use std::time::Instant;
 
 use allocator::{AllocResult, PageAllocator};
@@ -91,7 +93,7 @@ impl<P: PageAllocator> Frames<P> {
     }
 
     /// Prints the map and the numbers of the moment.
-    fn show(&mut self, moment: &str, remark: &str, screen: &Screen) -> AllocResult {
+    fn show(&mut self, moment: &str, remark: &str, screen: &mut Screen) -> Result<(), Box<dyn Error>> {
         let huge_runs = self.huge_runs()?;
         let mut notes = vec![screen.paint("pages", Colour::Bold)];
         let kinds = [("free", Page::Free), ("taken", Page::Taken), ("pinned", Page::Pinned), ("huge", Page::Huge)];
@@ -100,23 +102,25 @@ impl<P: PageAllocator> Frames<P> {
         notes.push(format!("longest  {:4}", self.longest_run()?));
         notes.push(format!("2 MiB    {huge_runs:4}"));
         assert_eq!(self.engine.available_pages(), self.count(Page::Free), "an engine that loses count");
-        println!("{}  {remark}", screen.paint(moment, Colour::Bold));
-        map::print(&self.pages, &notes, screen);
-        println!();
+        writeln!(screen, "{}  {remark}", screen.paint(moment, Colour::Bold))?;
+        map::print(&self.pages, &notes, screen)?;
+        writeln!(screen)?;
         Ok(())
     }
 }
 
 /// Takes a page engine through the three moments.
-pub(crate) fn visit<P: PageAllocator>(name: &str, engine: Box<P>, pool: &mut Pool, seed: u64, screen: &Screen) {
-    println!("{}, {} frames of 4 KiB", screen.paint(name, Colour::Bold), FRAMES);
-    println!("{}\n", map::legend(screen));
-    if let Err(error) = visit_moments(engine, pool, Rng::with_seed(seed), screen) {
-        println!("{name} refused: {error}");
-    }
-}
-
-fn visit_moments<P: PageAllocator>(engine: Box<P>, pool: &mut Pool, mut rng: Rng, screen: &Screen) -> AllocResult {
+pub(crate) fn visit<P: PageAllocator>(
+    name: &str,
+    engine: Box<P>,
+    pool: &mut Pool,
+    seed: u64,
+    screen: &mut Screen,
+) -> Result<(), Box<dyn Error>> {
+    let itself = screen::bytes(size_of::<P>());
+    writeln!(screen, "{}, itself {itself}, with {FRAMES} frames of 4 KiB", screen.paint(name, Colour::Bold))?;
+    writeln!(screen, "{}\n", map::legend(screen))?;
+    let mut rng = Rng::with_seed(seed);
     let mut frames = Frames::new(engine, pool)?;
     frames.take(184, PAGE_SIZE, Page::Pinned)?;
     frames.take(64, 64 * PAGE_SIZE, Page::Pinned)?;
@@ -132,7 +136,9 @@ fn visit_moments<P: PageAllocator>(engine: Box<P>, pool: &mut Pool, mut rng: Rng
     let took = screen::time(start.elapsed());
     match answer {
         Ok(base) => frames.engine.dealloc_pages(base, HUGE)?,
-        Err(error) => println!("{HUGE} pages for 2 MiB, with {free} free but scattered: {error}, after {took}.\n"),
+        Err(error) => {
+            writeln!(screen, "{HUGE} pages for 2 MiB, with {free} free but scattered: {error}, after {took}.\n")?;
+        }
     }
 
     staying.into_iter().try_for_each(|run| frames.give_back(run))?;
@@ -145,7 +151,7 @@ fn visit_moments<P: PageAllocator>(engine: Box<P>, pool: &mut Pool, mut rng: Rng
     frames.give_back((middle, HUGE / 2))?;
     frames.show("After:", "the others have come back too; 4 runs of 2 MiB, half of one given back.", screen)?;
     if let Err(error) = frames.give_back((middle, 1)) {
-        println!("A page of that half, given back once more: {error}.");
+        writeln!(screen, "A page of that half, given back once more: {error}.")?;
     }
     Ok(())
 }

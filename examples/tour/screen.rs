@@ -1,7 +1,7 @@
-//! Colours, and how numbers are written.
+//! What the tour is written to, its colours, and how numbers are written.
 
 use std::env;
-use std::io::{IsTerminal, stdout};
+use std::io::{self, IsTerminal, StdoutLock, Write, stdout};
 use std::time::Duration;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,9 +13,11 @@ pub(crate) enum Colour {
     Magenta,
 }
 
-/// Where the tour is shown.
-#[derive(Clone, Copy, Debug)]
+/// Where the tour is shown: the standard output, which may be a pipe that somebody closes early, as `head` does. Unlike
+/// `println!`, which panics then, writing to it gives an error.
+#[derive(Debug)]
 pub(crate) struct Screen {
+    stdout: StdoutLock<'static>,
     colours: bool,
 }
 
@@ -23,7 +25,7 @@ impl Screen {
     /// Colours for a terminal; plain text for everything else, and where `NO_COLOR` is set to something.
     pub(crate) fn of_stdout() -> Self {
         let refused = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        Self { colours: stdout().is_terminal() && !refused }
+        Self { stdout: stdout().lock(), colours: stdout().is_terminal() && !refused }
     }
 
     pub(crate) fn has_colours(&self) -> bool {
@@ -42,8 +44,19 @@ impl Screen {
         format!("\x1b[{code}m{text}\x1b[0m")
     }
 
-    pub(crate) fn heading(&self, text: &str) {
-        println!("\n{}\n", self.paint(&format!("── {text} {}", "─".repeat(76 - text.chars().count())), Colour::Bold));
+    pub(crate) fn heading(&mut self, text: &str) -> io::Result<()> {
+        let line = format!("── {text} {}", "─".repeat(76 - text.chars().count()));
+        writeln!(self, "\n{}\n", self.paint(&line, Colour::Bold))
+    }
+}
+
+impl Write for Screen {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.stdout.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.stdout.flush()
     }
 }
 
