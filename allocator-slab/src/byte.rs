@@ -8,7 +8,7 @@ use core::ptr::NonNull;
 use allocator_buddy::BuddyByteAllocator;
 use allocator_core::address::widen;
 use allocator_core::traits::realloc_by_moving;
-use allocator_core::{AllocError, AllocResult, BaseAllocator, ByteAllocator, Region};
+use allocator_core::{AllocError, AllocResult, BaseAllocator, ByteAllocator, Region, RegionTable};
 
 use crate::chunks::{Chunk, ChunkTable, chunk_layout};
 use crate::classes::{PowerOfTwoClasses, SizeClasses};
@@ -44,6 +44,10 @@ pub const SET_SIZE: usize = 64;
 /// free go back to the backing, and the request is tried again. So after everything is freed, all that fitted at first
 /// fits again. Free slots are `available` all the while.
 ///
+/// The table of chunks takes memory of the backing, too, once there are more of them than a small heap has: 4 words a
+/// chunk, which is less than one part in a hundred while memory is plentiful and chunks are large. It is not `used`, and
+/// goes back with the chunks.
+///
 /// # Time complexity
 ///
 /// `alloc` and `dealloc` of a slot are O(1): a load, a store, a count. `alloc` of the first of a new chunk links its
@@ -55,6 +59,7 @@ pub const SET_SIZE: usize = 64;
 /// - With the default classes up to half of a slot is lost to rounding.
 /// - A chunk with one live slot stays with its class, however much of it is free.
 /// - The request that finds memory short pays for getting it back.
+/// - A backing that puts headers on its blocks may accept a region in which no slot finds room beside one.
 /// - Making a block smaller can fail where memory is short, as slots of another class must be found; the block is then
 ///   still the caller's, as it was.
 ///
@@ -78,9 +83,14 @@ pub const SET_SIZE: usize = 64;
 /// # Ok::<(), allocator_core::AllocError>(())
 /// ```
 pub struct SlabByteAllocator<C: SizeClasses = PowerOfTwoClasses, B = BuddyByteAllocator> {
+    /// One for each class, in the order of `C::SLOT_SIZES`.
     slabs: C::Slabs,
+    /// The chunks of all slabs: those of a class have as many slots together as its slab.
     chunks: ChunkTable,
+    /// The backing. What it has in use for the heap itself is the chunks and the segments of their table.
     supply: Supply<B>,
+    /// What was handed over through the heap, and the backing has accepted.
+    regions: RegionTable,
     classes: PhantomData<C>,
 }
 
@@ -115,7 +125,13 @@ impl<C: SizeClasses, B> SlabByteAllocator<C, B> {
     #[must_use]
     pub const fn with_backing(backing: B) -> Self {
         const { assert!(Self::GRANULE > 0) };
-        Self { slabs: C::SLABS, chunks: ChunkTable::new(), supply: Supply::new(backing), classes: PhantomData }
+        Self {
+            slabs: C::SLABS,
+            chunks: ChunkTable::new(),
+            supply: Supply::new(backing),
+            regions: RegionTable::new(),
+            classes: PhantomData,
+        }
     }
 
     /// The slabs, one for each class, for statistics.
@@ -153,15 +169,13 @@ impl<C: SizeClasses, B: ByteAllocator> SlabByteAllocator<C, B> {
         while slots > 0 {
             let layout = chunk_layout(slots, slab.slot_size()).ok_or(AllocError::NoMemory)?;
             if let Ok(start) = self.supply.take(layout) {
-                let chunk = Chunk::new(start, class, slots);
-                if let Err(error) = self.chunks.push(chunk, &mut self.supply) {
-                    // SAFETY: the chunk was taken just now, with this layout.
-                    unsafe { self.supply.give(start, layout) };
-                    return Err(error);
+                if self.chunks.push(Chunk::new(start, class, slots), &mut self.supply).is_ok() {
+                    // SAFETY: the backing handed out the whole chunk, aligned for its slots.
+                    unsafe { slab.grow(start, slots) };
+                    return Ok(());
                 }
-                // SAFETY: the backing handed out the whole chunk, aligned for its slots.
-                unsafe { slab.grow(start, slots) };
-                return Ok(());
+                // SAFETY: the chunk was taken just now, with this layout.
+                unsafe { self.supply.give(start, layout) };
             }
             slots /= 2;
         }
@@ -182,40 +196,101 @@ impl<C: SizeClasses, B: ByteAllocator> SlabByteAllocator<C, B> {
     #[inline(never)]
     fn reclaim(&mut self) -> bool {
         let slabs = self.slabs.as_mut();
-        if slabs.iter().any(Slab::needs_count) {
-            self.chunks.start_counting();
-            let mut chunks = self.chunks.by_address();
-            for slab in slabs.iter_mut().filter(|slab| slab.needs_count()) {
-                slab.count_free(|slot| chunks.count(slot));
-            }
-            if chunks.any_wholly_free() {
-                slabs.iter_mut().for_each(|slab| slab.remove_free(|slot| chunks.is_wholly_free(slot)));
-                let supply = &mut self.supply;
-                self.chunks.remove_wholly_free(|chunk| {
-                    if let Some(layout) = chunk.layout(C::SLOT_SIZES[usize::from(chunk.class)]) {
-                        // SAFETY: the chunk was taken with this layout, and its slots have left the slab.
-                        unsafe { supply.give(chunk.start, layout) };
-                    }
-                });
-                self.chunks.release_spare(&mut self.supply);
-                return true;
+        if !slabs.iter().any(Slab::needs_count) {
+            return false;
+        }
+        let mut chunks = self.chunks.by_address();
+        for slab in slabs.iter_mut().filter(|slab| slab.needs_count()) {
+            let before = chunks.wholly_free();
+            slab.count_free(|slot| {
+                let counted = chunks.count(slot);
+                debug_assert!(counted, "a free slot lies in a chunk, and is in the list once");
+            });
+            if chunks.wholly_free() > before {
+                slab.unlink(|slot| chunks.is_wholly_free(slot));
             }
         }
-        self.chunks.release_spare(&mut self.supply)
+        if chunks.wholly_free() == 0 {
+            return false;
+        }
+        self.chunks.remove_wholly_free(&mut self.supply, |chunk, supply| {
+            if let Some(layout) = chunk.layout(C::SLOT_SIZES[usize::from(chunk.class)]) {
+                // SAFETY: the chunk was taken with this layout, and its slots have left the slab.
+                unsafe { supply.give(chunk.start, layout) };
+            }
+        });
+        true
     }
+
+    /// Counts everything again: that every free slot is a slot of a chunk of its class, and in the list once; that the
+    /// slabs have the slots of their chunks, less the live ones, in their lists; and that the chunks and their table fit
+    /// in what the heap holds of its backing. O(free slots × log(chunks) + chunks × log(chunks)).
+    ///
+    /// For tests, and for looking at a heap that somebody has scribbled over.
+    ///
+    /// # Errors
+    ///
+    /// What does not hold, the first of it that is found.
+    pub fn validate(&mut self) -> Result<(), &'static str> {
+        let mut slots = 0;
+        let mut bytes = self.chunks.segment_bytes();
+        for (class, (slab, &slot_size)) in self.slabs.as_ref().iter().zip(C::SLOT_SIZES).enumerate() {
+            let of_class = self.chunks.iter().filter(|chunk| usize::from(chunk.class) == class);
+            let slots_of_class = of_class.map(|chunk| usize::from(chunk.slots)).sum::<usize>();
+            ensure(slab.slot_size() == slot_size, "a slab has slots of another size than its class")?;
+            ensure(slab.total_slots() == slots_of_class, "the slots of a slab are not those of its chunks")?;
+            ensure(slab.used_slots() <= slab.total_slots(), "a slab has more slots in use than it has")?;
+            slots += slots_of_class;
+            bytes += slots_of_class * slot_size;
+        }
+        let all = self.chunks.iter().map(|chunk| usize::from(chunk.slots)).sum::<usize>();
+        ensure(slots == all, "a chunk is of no class")?;
+        ensure(bytes <= self.supply.held(), "the chunks and their table are more than the heap holds")?;
+        ensure(self.supply.held() <= self.supply.backing.used_bytes(), "the heap holds more than the backing gave")?;
+        let mut chunks = self.chunks.by_address();
+        for (class, slab) in self.slabs.as_ref().iter().enumerate() {
+            let mut listed = 0;
+            for slot in slab.free_slots() {
+                listed += 1;
+                ensure(listed <= slab.total_slots(), "the list of free slots goes in circles")?;
+                let chunk = chunks.chunk_of(slot).ok_or("a free slot lies below all chunks")?;
+                let offset = slot.addr().get() - chunk.start.addr().get();
+                ensure(usize::from(chunk.class) == class, "a free slot lies in a chunk of another class")?;
+                ensure(offset / slab.slot_size() < usize::from(chunk.slots), "a free slot lies behind its chunk")?;
+                ensure(offset % slab.slot_size() == 0, "a free slot lies between two")?;
+                ensure(chunks.count(slot), "a free slot is in the list twice")?;
+            }
+            ensure(listed == slab.total_slots() - slab.used_slots(), "free slots are missing in the list")?;
+        }
+        Ok(())
+    }
+}
+
+fn ensure(holds: bool, otherwise: &'static str) -> Result<(), &'static str> {
+    if holds { Ok(()) } else { Err(otherwise) }
 }
 
 impl<C: SizeClasses, B: ByteAllocator> BaseAllocator for SlabByteAllocator<C, B> {
     unsafe fn init(&mut self, start: usize, size: usize) -> AllocResult {
-        let region = Region::new(start, size)?.trim_for_bytes(Self::GRANULE)?;
+        let region = Region::new(start, size)?;
+        if !self.regions.is_empty() {
+            return Err(AllocError::InvalidParam);
+        }
+        let usable = self.regions.usable_part(region, Self::GRANULE, Self::GRANULE)?;
         // SAFETY: passed on from the caller.
-        unsafe { self.supply.backing.init(region.start(), region.size()) }
+        unsafe { self.supply.backing.init(usable.start(), usable.size())? };
+        // SAFETY: the backing has taken no more than the usable part.
+        unsafe { self.regions.insert(region, Self::GRANULE, Self::GRANULE) }.map(drop)
     }
 
     unsafe fn add_memory(&mut self, start: usize, size: usize) -> AllocResult {
-        let region = Region::new(start, size)?.trim_for_bytes(Self::GRANULE)?;
+        let region = Region::new(start, size)?;
+        // The backing cannot see what was trimmed off a region for the sake of the slots.
+        let usable = self.regions.usable_part(region, Self::GRANULE, Self::GRANULE)?;
         // SAFETY: passed on from the caller.
-        unsafe { self.supply.backing.add_memory(region.start(), region.size()) }
+        unsafe { self.supply.backing.add_memory(usable.start(), usable.size())? };
+        // SAFETY: the backing has taken no more than the usable part.
+        unsafe { self.regions.insert(region, Self::GRANULE, Self::GRANULE) }.map(drop)
     }
 }
 

@@ -4,6 +4,8 @@ use core::fmt;
 use core::mem::{align_of, size_of};
 use core::ptr::NonNull;
 
+use allocator_core::{AllocError, AllocResult};
+
 /// What a free slot holds.
 struct FreeSlot {
     next: Option<NonNull<FreeSlot>>,
@@ -50,9 +52,13 @@ struct FreeSlot {
 /// unsafe { slab.dealloc(slot) };
 /// ```
 pub struct Slab {
+    /// The first of the free slots, `total - used` of them; none iff `total == used`.
     free: Option<NonNull<FreeSlot>>,
+    /// A multiple of the size of a pointer, above 0.
     slot_size: usize,
+    /// The slots of all chunks.
     total: usize,
+    /// The live slots.
     used: usize,
     /// Whether a slot was freed since the free slots were last counted: if not, no chunk can have become wholly free.
     freed_since_count: bool,
@@ -68,27 +74,56 @@ impl Slab {
     ///
     /// # Panics
     ///
-    /// When `slot_size` is 0 or not a multiple of the size of a pointer.
+    /// Where [`try_new`](Self::try_new) gives an error: when compiling, if that is when the slab is made.
     #[must_use]
     pub const fn new(slot_size: usize) -> Self {
-        assert!(slot_size > 0 && slot_size.is_multiple_of(size_of::<FreeSlot>()), "a free slot holds a pointer");
-        Self { free: None, slot_size, total: 0, used: 0, freed_since_count: false }
+        match Self::try_new(slot_size) {
+            Ok(slab) => slab,
+            Err(_) => panic!("the size of a slot is not a multiple of that of a pointer, which a free slot holds"),
+        }
+    }
+
+    /// A slab without chunks, for slots of `slot_size` bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`AllocError::InvalidParam`] when `slot_size` is 0 or not a multiple of the size of a pointer.
+    pub const fn try_new(slot_size: usize) -> AllocResult<Self> {
+        if slot_size == 0 || !slot_size.is_multiple_of(size_of::<FreeSlot>()) {
+            return Err(AllocError::InvalidParam);
+        }
+        Ok(Self { free: None, slot_size, total: 0, used: 0, freed_since_count: false })
     }
 
     /// One slab for each size.
     ///
     /// # Panics
     ///
-    /// As [`new`](Self::new).
+    /// Where [`try_for_sizes`](Self::try_for_sizes) gives an error.
     #[must_use]
     pub const fn for_sizes<const N: usize>(slot_sizes: [usize; N]) -> [Self; N] {
+        match Self::try_for_sizes(slot_sizes) {
+            Ok(slabs) => slabs,
+            Err(_) => panic!("the size of a slot is not a multiple of that of a pointer, which a free slot holds"),
+        }
+    }
+
+    /// One slab for each size.
+    ///
+    /// # Errors
+    ///
+    /// As [`try_new`](Self::try_new), for any of the sizes.
+    pub const fn try_for_sizes<const N: usize>(slot_sizes: [usize; N]) -> AllocResult<[Self; N]> {
         let mut slabs = [const { Self::new(size_of::<FreeSlot>()) }; N];
         let mut class = 0;
         while class < N {
-            slabs[class] = Self::new(slot_sizes[class]);
+            slabs[class] = match Self::try_new(slot_sizes[class]) {
+                Ok(slab) => slab,
+                Err(error) => return Err(error),
+            };
             class += 1;
         }
-        slabs
+        Ok(slabs)
     }
 
     /// The size of a slot in bytes.
@@ -133,7 +168,7 @@ impl Slab {
     #[inline]
     pub unsafe fn dealloc(&mut self, slot: NonNull<u8>) {
         // SAFETY: passed on from the caller.
-        unsafe { self.push(slot) };
+        unsafe { self.link(slot) };
         self.used -= 1;
         self.freed_since_count = true;
     }
@@ -147,16 +182,18 @@ impl Slab {
     pub unsafe fn grow(&mut self, chunk: NonNull<u8>, slots: usize) {
         for slot in (0..slots).rev() {
             // SAFETY: the chunk has so many slots, and they are the slab's.
-            unsafe { self.push(chunk.add(slot * self.slot_size)) };
+            unsafe { self.link(chunk.add(slot * self.slot_size)) };
         }
         self.total += slots;
     }
 
+    /// Puts a slot at the head of the list of free ones.
+    ///
     /// # Safety
     ///
     /// The slot is the slab's and in no list; the pointer may be used to write to it.
     #[inline]
-    unsafe fn push(&mut self, slot: NonNull<u8>) {
+    unsafe fn link(&mut self, slot: NonNull<u8>) {
         let slot = slot.cast::<FreeSlot>();
         debug_assert!(slot.addr().get().is_multiple_of(align_of::<FreeSlot>()));
         // SAFETY: slots are multiples of the size of a pointer in aligned chunks; the rest is passed on.
@@ -170,18 +207,19 @@ impl Slab {
     }
 
     /// Shows every free slot to `count`. O(free slots).
-    pub(crate) fn count_free(&mut self, mut count: impl FnMut(NonNull<u8>)) {
+    pub(crate) fn count_free(&mut self, count: impl FnMut(NonNull<u8>)) {
         self.freed_since_count = false;
-        let mut next = self.free;
-        while let Some(slot) = next {
-            count(slot.cast());
-            // SAFETY: the slots of the list are free, so they hold what `dealloc` or `grow` wrote there.
-            next = unsafe { slot.read() }.next;
-        }
+        self.free_slots().for_each(count);
     }
 
-    /// Lets go of the free slots of which `leaves` holds; the order of the others stays. O(free slots).
-    pub(crate) fn remove_free(&mut self, mut leaves: impl FnMut(NonNull<u8>) -> bool) {
+    /// The free slots, in the order in which they will be handed out. They are not to be unlinked meanwhile.
+    pub(crate) fn free_slots(&self) -> impl Iterator<Item = NonNull<u8>> + '_ {
+        // SAFETY: the slots of the list are free, so they hold what `dealloc` or `grow` wrote there.
+        core::iter::successors(self.free, |slot| unsafe { slot.read() }.next).map(NonNull::cast)
+    }
+
+    /// Unlinks the free slots of which `leaves` holds; the order of the others stays. O(free slots).
+    pub(crate) fn unlink(&mut self, mut leaves: impl FnMut(NonNull<u8>) -> bool) {
         let mut next = self.free.take();
         let mut last: Option<NonNull<FreeSlot>> = None;
         while let Some(slot) = next {
@@ -248,6 +286,15 @@ mod tests {
     }
 
     #[test]
+    fn sizes_that_hold_no_pointer_are_refused() {
+        for size in [0, 1, size_of::<usize>() - 1, size_of::<usize>() + 1, usize::MAX] {
+            assert_eq!(Slab::try_new(size).err(), Some(AllocError::InvalidParam));
+            assert_eq!(Slab::try_for_sizes([64, size]).err(), Some(AllocError::InvalidParam));
+        }
+        assert_eq!(Slab::try_for_sizes([64, 128]).unwrap().map(|slab| slab.slot_size()), [64, 128]);
+    }
+
+    #[test]
     fn slots_that_leave_are_not_handed_out_and_the_others_keep_their_order() {
         let mut chunk = vec![0u64; 80];
         let mut slab = Slab::new(64);
@@ -255,10 +302,10 @@ mod tests {
         unsafe { slab.grow(NonNull::new(chunk.as_mut_ptr()).unwrap().cast(), 10) };
         let start = chunk.as_ptr().addr();
         let index = |slot: NonNull<u8>| (slot.addr().get() - start) / 64;
-        slab.remove_free(|slot| [0, 3, 4, 9].contains(&index(slot)));
+        slab.unlink(|slot| [0, 3, 4, 9].contains(&index(slot)));
         assert_eq!(slab.total_slots(), 6);
         let slots: Vec<_> = core::iter::from_fn(|| slab.alloc()).map(index).collect();
         assert_eq!(slots, [1, 2, 5, 6, 7, 8]);
-        slab.remove_free(|_| unreachable!("no slot is free"));
+        slab.unlink(|_| unreachable!("no slot is free"));
     }
 }

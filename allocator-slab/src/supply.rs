@@ -28,6 +28,11 @@ impl<B: ByteAllocator> Supply<B> {
         self.backing.used_bytes() - self.held
     }
 
+    /// What the backing counts as used for the heap itself, in bytes.
+    pub(crate) const fn held(&self) -> usize {
+        self.held
+    }
+
     /// Takes a block for the heap itself.
     pub(crate) fn take(&mut self, layout: Layout) -> AllocResult<NonNull<u8>> {
         let before = self.backing.used_bytes();

@@ -32,7 +32,9 @@ impl Owned {
 
     /// Blocks of `size` bytes until there are no more.
     fn fill(&mut self, size: usize) -> Vec<NonNull<u8>> {
-        core::iter::from_fn(|| self.alloc(size).ok()).collect()
+        let blocks = core::iter::from_fn(|| self.alloc(size).ok()).collect();
+        self.heap.validate().unwrap();
+        blocks
     }
 
     fn free(&mut self, blocks: impl IntoIterator<Item = NonNull<u8>>, size: usize) {
@@ -40,6 +42,7 @@ impl Owned {
             // SAFETY: the tests give back blocks of this size, once.
             unsafe { self.heap.dealloc(block, Layout::from_size_align(size, 1).unwrap()) };
         }
+        self.heap.validate().unwrap();
     }
 }
 
@@ -131,16 +134,162 @@ fn a_chunk_with_a_live_slot_stays_and_the_others_go() {
 
 #[test]
 fn more_chunks_than_the_table_has_room_for_inline() {
-    let pool = if cfg!(miri) { 256 << 10 } else { 1 << 20 };
+    let pool = if cfg!(miri) { 128 << 10 } else { 1 << 20 };
     let mut owned = Owned::new(pool);
     let blocks = owned.fill(64);
-    assert!(owned.heap.chunks.moved_out(), "the table has moved to the backing");
+    assert!(owned.heap.chunks.has_segments(), "the table needs memory of the backing");
     assert!(owned.heap.available_bytes() <= pool / 64, "only the table is left");
     owned.free(blocks, 64);
     assert_eq!(owned.heap.used_bytes(), 0);
     let whole = owned.alloc(pool).expect("the table has gone back, too");
-    assert!(!owned.heap.chunks.moved_out());
+    assert!(!owned.heap.chunks.has_segments());
     owned.free([whole], pool);
+}
+
+#[test]
+fn small_blocks_are_found_in_whatever_large_ones_leave() {
+    // Memory becomes free in holes of 8 KiB with live blocks between them, never in one piece.
+    const HOLE: usize = 8192;
+    let pool = if cfg!(miri) { 64 << 10 } else { 1 << 20 };
+    let mut owned = Owned::new(pool);
+    let large = owned.fill(HOLE);
+    assert_eq!(large.len(), pool / HOLE);
+    let (free, live): (Vec<_>, Vec<_>) = large.into_iter().enumerate().partition(|(index, _)| index % 2 == 0);
+    let small_per_hole = HOLE / 64;
+    let mut small = Vec::new();
+    for (_, block) in free {
+        owned.free([block], HOLE);
+        small.extend(owned.fill(64));
+    }
+    let most = pool / 2 / HOLE * small_per_hole;
+    // With so little free at a time, chunks have few slots, and each has its entry in the table.
+    assert!(small.len() > most - most / 7, "{} blocks of 64 bytes where {most} might fit", small.len());
+    assert!(owned.alloc(HOLE).is_err());
+    owned.free(small, 64);
+    owned.free(live.into_iter().map(|(_, block)| block), HOLE);
+    let whole = owned.alloc(pool).expect("one block again");
+    owned.free([whole], pool);
+}
+
+#[test]
+fn the_table_shrinks_with_its_chunks_wherever_they_lie() {
+    let mut rng = fastrand::Rng::with_seed(allocator_core::conformance::seed());
+    let pool = if cfg!(miri) { 128 << 10 } else { 1 << 20 };
+    let mut owned = Owned::new(pool);
+    for _ in 0..if cfg!(miri) { 1 } else { 20 } {
+        let mut blocks = owned.fill(64);
+        let before = owned.heap.chunks.segment_bytes();
+        rng.shuffle(&mut blocks);
+        let stay = blocks.split_off(blocks.len() - 20);
+        owned.free(blocks, 64);
+        // More than is free: all that can be given back is.
+        assert!(owned.alloc(pool).is_err());
+        owned.heap.validate().unwrap();
+        assert!(owned.heap.chunks.iter().count() <= 20 && before > 0 && !owned.heap.chunks.has_segments());
+        owned.free(stay, 64);
+    }
+}
+
+/// Allocates, resizes and frees blocks of all classes and above, and counts everything again after each step.
+fn random_program<B: ByteAllocator>(backing: B) {
+    let mut rng = fastrand::Rng::with_seed(allocator_core::conformance::seed());
+    let pool = if cfg!(miri) { 16 << 10 } else { 64 << 10 };
+    let mut memory = vec![0u64; pool / 8 + 8];
+    let start = memory.as_mut_ptr().expose_provenance();
+    let mut heap = SlabByteAllocator::<PowerOfTwoClasses, B>::with_backing(backing);
+    // SAFETY: the memory is the heap's until it goes.
+    unsafe { heap.init(start, pool).unwrap() };
+    let mut live: Vec<(NonNull<u8>, Layout)> = Vec::new();
+    for _ in 0..if cfg!(miri) { 60 } else { 4000 } {
+        let layout = Layout::from_size_align(1 << rng.usize(0..13), 1 << rng.usize(0..8)).unwrap();
+        let index = rng.usize(0..=live.len());
+        match (rng.u8(0..5), live.get(index).copied()) {
+            (0 | 1, Some((block, layout))) => {
+                live.swap_remove(index);
+                // SAFETY: `live` holds live blocks.
+                unsafe { heap.dealloc(block, layout) };
+            }
+            (2, Some((block, old))) => {
+                // SAFETY: `live` holds live blocks.
+                if let Ok(block) = unsafe { heap.realloc(block, old, layout.size()) } {
+                    live[index] = (block, Layout::from_size_align(layout.size(), old.align()).unwrap());
+                }
+            }
+            _ => live.extend(heap.alloc(layout).map(|block| (block, layout))),
+        }
+        assert_eq!(heap.validate(), Ok(()));
+        let usable = live.iter().map(|&(_, layout)| heap.usable_size(layout).1).sum::<usize>();
+        assert!(heap.used_bytes() >= usable);
+    }
+}
+
+#[test]
+fn everything_adds_up_after_each_step_over_buddy() {
+    random_program(BuddyByteAllocator::new());
+}
+
+#[test]
+fn everything_adds_up_after_each_step_over_tlsf() {
+    random_program(allocator_tlsf::TlsfByteAllocator::new());
+}
+
+#[test]
+fn validate_finds_what_was_scribbled_over() {
+    let mut owned = Owned::new(32 << 10);
+    let blocks: [_; 4] = core::array::from_fn(|_| owned.alloc(100).unwrap());
+    owned.free(blocks, 100);
+    let used_after_free = |owned: &mut Owned, link: Option<NonNull<u8>>| {
+        // SAFETY: not to be had: this is what a faulty caller does. The slot is in the pool, and the link, while it is
+        // followed, leads to one that is free, too.
+        unsafe { blocks[3].cast::<Option<NonNull<u8>>>().write(link) };
+        owned.heap.validate()
+    };
+    assert_eq!(owned.heap.validate(), Ok(()));
+    assert_eq!(used_after_free(&mut owned, Some(blocks[2])), Ok(()), "as it was");
+    for (link, message) in
+        [(None, "free slots are missing in the list"), (Some(blocks[3]), "the list of free slots goes in circles")]
+    {
+        assert_eq!(used_after_free(&mut owned, link), Err(message));
+    }
+}
+
+#[test]
+fn overlaps_below_the_granule_are_refused_before_the_backing_sees_them() {
+    let mut memory = vec![0u64; 4096];
+    let start = memory.as_mut_ptr().expose_provenance().next_multiple_of(4096) + 8192;
+    let mut heap = SlabByteAllocator::new();
+    // SAFETY: the regions lie in the memory, which nobody else uses; those that overlap are refused.
+    let mut add = |start: usize, size: usize| unsafe { heap.add_memory(start, size) };
+    assert_eq!(add(start, 8192), Ok(()));
+    for overlap in [1, 7, 63, 64, 65] {
+        assert_eq!(add(start - 4096, 4096 + overlap), Err(AllocError::MemoryOverlap), "by {overlap} from below");
+        assert_eq!(add(start + 8192 - overlap, 4096), Err(AllocError::MemoryOverlap), "by {overlap} from above");
+    }
+    assert_eq!(add(start - 4096, 4096), Ok(()));
+    assert_eq!(add(start + 8192, 4100), Ok(()));
+    assert_eq!(heap.total_bytes(), 4 * 4096);
+    // SAFETY: as above.
+    assert_eq!(unsafe { heap.init(start + 16384, 4096) }, Err(AllocError::InvalidParam));
+}
+
+#[test]
+fn a_backing_with_memory_of_its_own_counts_as_memory_of_the_heap() {
+    let mut memory = vec![0u64; 4096];
+    let start = memory.as_mut_ptr().expose_provenance().next_multiple_of(4096);
+    let mut backing = BuddyByteAllocator::new();
+    // SAFETY: the regions lie in the memory, which nobody else uses; those that overlap are refused.
+    unsafe { backing.init(start, 8192).unwrap() };
+    let mut heap = SlabByteAllocator::<PowerOfTwoClasses, _>::with_backing(backing);
+    assert_eq!((heap.total_bytes(), heap.available_bytes()), (8192, 8192));
+    // SAFETY: as above.
+    unsafe {
+        assert_eq!(heap.init(start + 8192, 8192), Err(AllocError::InvalidParam));
+        assert_eq!(heap.add_memory(start + 8128, 8192), Err(AllocError::MemoryOverlap));
+        assert_eq!(heap.total_bytes(), 8192);
+        assert_eq!(heap.add_memory(start + 8192, 8192), Ok(()));
+    }
+    let layout = Layout::from_size_align(16384, 1).unwrap();
+    assert_eq!(heap.alloc(layout).is_ok(), start.is_multiple_of(16384), "both are one block where they are aligned");
 }
 
 #[test]
