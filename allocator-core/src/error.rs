@@ -13,7 +13,7 @@ pub enum AllocError {
     InvalidParam,
     /// A region overlaps memory that the allocator already has.
     MemoryOverlap,
-    /// There is no free memory that fits the request.
+    /// Nothing free fits the request, or what was asked for by its place or number is taken.
     NoMemory,
     /// The pages or ids to give back are not, or not all, allocated.
     NotAllocated,

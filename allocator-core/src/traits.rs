@@ -1,8 +1,8 @@
 //! The three contracts: bytes, pages, ids.
 //!
 //! Units are the same everywhere: `start`, `size`, `base`, `pos` and `align_pow2` are bytes (for ids: ids), `num_pages`
-//! counts pages. An allocator that has no memory yet is an empty one: requests give [`AllocError::NoMemory`],
-//! statistics give 0, nothing panics.
+//! counts pages. An allocator that has no memory yet is an empty one: requests give [`AllocError::NoMemory`] (those for
+//! a place, which it does not manage, [`AllocError::InvalidParam`]), statistics give 0, nothing panics.
 
 use core::alloc::Layout;
 use core::ptr::NonNull;
@@ -72,7 +72,8 @@ pub trait BaseAllocator {
 /// - [`alloc_zeroed`](Self::alloc_zeroed) gives zeroes; [`realloc`](Self::realloc) keeps the contents and the
 ///   alignment, returns a pointer to the whole block even if it was given a narrowed one, and leaves the block alone
 ///   when it fails;
-/// - no method calls code that might call back into the same allocator, and none unwinds;
+/// - no method, those of [`BaseAllocator`] included, calls code that might call back into the same allocator, and none
+///   unwinds;
 /// - the memory is reached through this value alone: once the value is gone (a `&mut` to an allocator stands for the
 ///   allocator behind it), nothing touches the regions any more.
 pub unsafe trait ByteAllocator: BaseAllocator {
