@@ -56,7 +56,9 @@ pub use allocator_tlsf::TlsfByteAllocator;
 pub use allocator_slab::{Heap, MIN_HEAP_SIZE, PowerOfTwoClasses, SET_SIZE, SizeClasses, Slab, SlabByteAllocator};
 
 #[cfg(feature = "allocator_api")]
-pub use allocator_rc::{AllocatorArc, AllocatorRc, DefaultLock};
+pub use allocator_rc::AllocatorRc;
+#[cfg(all(feature = "allocator_api", target_has_atomic = "ptr"))]
+pub use allocator_rc::{AllocatorArc, DefaultLock};
 
 // The examples of the README are tests.
 #[cfg(doctest)]

@@ -5,7 +5,7 @@ use core::mem::MaybeUninit;
 use allocator_core::{AllocResult, ByteAllocator};
 use lock_api::{Mutex, RawMutex};
 
-use crate::count::AtomicCount;
+use crate::atomic_count::AtomicCount;
 use crate::handle::{Access, Handle, Pools};
 
 /// The lock of an [`AllocatorArc`] that names none: it spins.

@@ -9,11 +9,11 @@
 //! | module | holds |
 //! | --- | --- |
 //! | `rc` | [`AllocatorRc`] |
-//! | `arc` | [`AllocatorArc`] and its [`DefaultLock`] |
+//! | `arc` | [`AllocatorArc`] and its [`DefaultLock`], on targets whose atomics can be exchanged (not on a Cortex-M0) |
 //! | `methods` | what both can do: the statistics, and the `Allocator` traits |
 //! | `blocks` | the body of those traits: from their calls to the engine's |
 //! | `handle` | what both are: a counted pointer to the start of the pool, and the borrow of the pool |
-//! | `count` | the counts, which saturate |
+//! | `count`, `atomic_count` | the counts, which saturate |
 //! | `misuse` | programs that must not compile (tests only) |
 //!
 //! The handles implement the `Allocator` of `allocator-api2` 0.2, which `hashbrown` and others speak on stable Rust. With
@@ -86,7 +86,10 @@
 #![no_std]
 #![cfg_attr(feature = "nightly", feature(allocator_api))]
 
+#[cfg(target_has_atomic = "ptr")]
 mod arc;
+#[cfg(target_has_atomic = "ptr")]
+mod atomic_count;
 mod blocks;
 mod count;
 mod handle;
@@ -95,5 +98,6 @@ mod methods;
 mod misuse;
 mod rc;
 
+#[cfg(target_has_atomic = "ptr")]
 pub use arc::{AllocatorArc, DefaultLock};
 pub use rc::AllocatorRc;

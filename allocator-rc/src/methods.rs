@@ -7,8 +7,10 @@ use core::mem::MaybeUninit;
 use core::ptr::NonNull;
 
 use allocator_core::{AllocResult, ByteAllocator};
+#[cfg(target_has_atomic = "ptr")]
 use lock_api::RawMutex;
 
+#[cfg(target_has_atomic = "ptr")]
 use crate::arc::AllocatorArc;
 use crate::blocks::{NewBytes, allocate, deallocate, resize};
 use crate::rc::AllocatorRc;
@@ -153,4 +155,5 @@ macro_rules! implement_allocator {
 }
 
 shared_methods!([A: ByteAllocator] AllocatorRc<'pool, A>);
+#[cfg(target_has_atomic = "ptr")]
 shared_methods!([A: ByteAllocator, R: RawMutex] AllocatorArc<'pool, A, R>);

@@ -6,10 +6,13 @@
 
 #![cfg(loom)]
 
+#[path = "../src/atomic_count.rs"]
+mod atomic_count;
 #[path = "../src/count.rs"]
 mod count;
 
-use count::{AtomicCount, Count, LocalCount};
+use atomic_count::AtomicCount;
+use count::{Count, LocalCount};
 use loom::cell::UnsafeCell;
 use loom::sync::Arc;
 use loom::sync::atomic::{AtomicUsize, Ordering::SeqCst};
