@@ -171,6 +171,68 @@ fn small_blocks_are_found_in_whatever_large_ones_leave() {
     owned.free([whole], pool);
 }
 
+/// A backing that has nothing above 128 bytes in one piece.
+struct Crumbs(BuddyByteAllocator);
+
+impl BaseAllocator for Crumbs {
+    unsafe fn init(&mut self, start: usize, size: usize) -> AllocResult {
+        // SAFETY: passed on from the caller.
+        unsafe { self.0.init(start, size) }
+    }
+
+    unsafe fn add_memory(&mut self, start: usize, size: usize) -> AllocResult {
+        // SAFETY: passed on from the caller.
+        unsafe { self.0.add_memory(start, size) }
+    }
+}
+
+// SAFETY: the methods of the heap inside, some of whose blocks are never asked for.
+unsafe impl ByteAllocator for Crumbs {
+    fn alloc(&mut self, layout: Layout) -> AllocResult<NonNull<u8>> {
+        if layout.size() > 128 { Err(AllocError::NoMemory) } else { self.0.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&mut self, ptr: NonNull<u8>, layout: Layout) {
+        // SAFETY: passed on from the caller.
+        unsafe { self.0.dealloc(ptr, layout) };
+    }
+
+    fn total_bytes(&self) -> usize {
+        self.0.total_bytes()
+    }
+
+    fn used_bytes(&self) -> usize {
+        self.0.used_bytes()
+    }
+
+    fn available_bytes(&self) -> usize {
+        self.0.available_bytes()
+    }
+}
+
+#[test]
+fn a_segment_is_as_small_as_what_there_is() {
+    const POOL: usize = 32 << 10;
+    let mut memory = vec![0u64; 2 * POOL / 8];
+    let start = memory.as_mut_ptr().expose_provenance().next_multiple_of(POOL);
+    let mut heap = SlabByteAllocator::<PowerOfTwoClasses, _>::with_backing(Crumbs(BuddyByteAllocator::new()));
+    // SAFETY: the memory is the heap's until it goes.
+    unsafe { heap.init(start, POOL).unwrap() };
+    let layout = Layout::from_size_align(64, 8).unwrap();
+    let blocks: Vec<_> = core::iter::from_fn(|| heap.alloc(layout).ok()).collect();
+    heap.validate().unwrap();
+    assert!(heap.chunks.segment_bytes() > 0);
+    assert_eq!(heap.supply.backing.available_bytes(), 0, "the last crumb is used");
+    assert!(blocks.len() > POOL / 64 * 2 / 3, "{} blocks", blocks.len());
+    for block in blocks {
+        // SAFETY: the blocks are live.
+        unsafe { heap.dealloc(block, layout) };
+    }
+    assert!(heap.alloc(Layout::from_size_align(8192, 8).unwrap()).is_err());
+    heap.validate().unwrap();
+    assert_eq!((heap.chunks.segment_bytes(), heap.supply.backing.used_bytes()), (0, 0), "all of it went back");
+}
+
 #[test]
 fn the_table_shrinks_with_its_chunks_wherever_they_lie() {
     let mut rng = fastrand::Rng::with_seed(allocator_core::conformance::seed());
