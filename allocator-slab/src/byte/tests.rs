@@ -308,9 +308,15 @@ fn validate_finds_what_was_scribbled_over() {
     };
     assert_eq!(owned.heap.validate(), Ok(()));
     assert_eq!(used_after_free(&mut owned, Some(blocks[2])), Ok(()), "as it was");
-    for (link, message) in
-        [(None, "free slots are missing in the list"), (Some(blocks[3]), "the list of free slots goes in circles")]
-    {
+    // SAFETY: half a slot into the ninth one, which is free: the chunk has more.
+    let middle = unsafe { blocks[0].add(8 * 128 + 64) };
+    // SAFETY: as above; a free slot holds nothing there.
+    unsafe { middle.cast::<Option<NonNull<u8>>>().write(None) };
+    for (link, message) in [
+        (None, "free slots are missing in the list"),
+        (Some(blocks[3]), "the list of free slots goes in circles"),
+        (Some(middle), "a free slot lies between two"),
+    ] {
         assert_eq!(used_after_free(&mut owned, link), Err(message));
     }
 }
