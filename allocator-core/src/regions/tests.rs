@@ -134,7 +134,7 @@ fn the_usable_part_starts_at_a_granule_behind_its_segment() {
     for index in 0..RegionTable::INLINE {
         checked.insert(3 * index, 1).unwrap();
     }
-    let region = checked.region(40, 40);
+    let region = checked.region(40, 80);
     let usable = |granule| checked.table.usable_part(region, granule, granule);
     assert_eq!(usable(1).unwrap().start(), region.start() + RegionTable::SEGMENT_SIZE);
     assert_eq!(
