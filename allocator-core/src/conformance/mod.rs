@@ -102,7 +102,8 @@
 //! ```
 //!
 //! `ALLOCATOR_STEPS` makes the random programs longer, for a night's run. Under Miri everything is smaller; engines that
-//! take up a region by its address need `MIRIFLAGS=-Zmiri-permissive-provenance` there.
+//! take up a region by its address need `MIRIFLAGS=-Zmiri-permissive-provenance` there, and `-Zmiri-env-forward=NAME` lets
+//! either variable through.
 
 macro_rules! checks {
     ([$($(#[$doc:meta])* $check:ident,)+] $contract:literal, $subject:path, $options:ty, $module:ident) => {

@@ -81,7 +81,7 @@ fn a_further_pool_adds_to_the_total<K: Kind>() {
     heap.clone().add_memory(further).unwrap();
     assert!(heap.total_bytes() >= before + POOL / 2);
 
-    let layout = Layout::new::<[u64; 64]>();
+    let layout = Layout::array::<u64>(if cfg!(miri) { 500 } else { 64 }).unwrap();
     let blocks: Vec<_> = std::iter::from_fn(|| heap.allocate(layout).ok()).collect();
     assert!(blocks.iter().any(|block| range.contains(&block.as_ptr().cast::<MaybeUninit<u8>>().cast_const())));
     for block in blocks {
@@ -218,14 +218,15 @@ fn pools_side_by_side_are_kept_apart() {
 fn more_pools_than_are_remembered_in_the_handle() {
     let mut memory = Memory::new(POOL);
     let (engine, journal) = Buddy::new();
-    let mut memories: Vec<_> = (0..40).map(|_| Memory::new(512)).collect();
+    let further = if cfg!(miri) { 12 } else { 40 };
+    let mut memories: Vec<_> = (0..further).map(|_| Memory::new(512)).collect();
     {
         let heap = AllocatorArc::new(engine, memory.pool()).unwrap();
         let before = heap.total_bytes();
         for memory in &mut memories {
             heap.add_memory(memory.pool()).unwrap();
         }
-        assert!(heap.total_bytes() >= before + 40 * 256);
+        assert!(heap.total_bytes() >= before + further * 256);
     }
-    assert_eq!((journal.regions().len(), journal.drops()), (41, 1));
+    assert_eq!((journal.regions().len(), journal.drops()), (1 + further, 1));
 }

@@ -31,7 +31,7 @@ fn assert_counts(heap: &TlsfByteAllocator, pool: NonNull<[u8]>, live: &[(NonNull
 #[test]
 fn counts_are_those_of_a_walk_over_the_blocks() {
     let mut rng = fastrand::Rng::with_seed(seed());
-    let size = if cfg!(miri) { 1 << 14 } else { 1 << 17 };
+    let size = if cfg!(miri) { 1 << 13 } else { 1 << 17 };
     let mut memory = vec![0u128; size / 16 + 2];
     let start = memory.as_mut_ptr().expose_provenance().next_multiple_of(GRANULARITY);
     let pool = NonNull::new(slice_from_raw_parts_mut(core::ptr::with_exposed_provenance_mut(start), size)).unwrap();
@@ -41,7 +41,7 @@ fn counts_are_those_of_a_walk_over_the_blocks() {
     assert_eq!(heap.total_bytes(), size - GRANULARITY);
 
     let mut live: Vec<(NonNull<u8>, Layout)> = Vec::new();
-    for _ in 0..if cfg!(miri) { 200 } else { 5_000 } {
+    for _ in 0..if cfg!(miri) { 40 } else { 5_000 } {
         let largest = if rng.bool() { 80 } else { 3000 };
         let new_size = rng.usize(0..largest);
         let index = rng.usize(0..=live.len());

@@ -9,7 +9,7 @@ use super::bench::Bench;
 use super::programs::{churn, layout};
 use super::shadow::Shadow;
 use crate::ByteAllocator;
-use crate::conformance::config::ensure;
+use crate::conformance::config::{STRIDE, ensure};
 
 /// Layouts that exist, and that no pool of the bench can serve or hardly any.
 pub(super) fn hostile_shapes() -> Vec<Layout> {
@@ -24,7 +24,7 @@ pub(super) fn hostile_shapes() -> Vec<Layout> {
             shapes.extend(sizes.into_iter().filter_map(|size| Layout::from_size_align(size, align).ok()));
         }
     }
-    shapes
+    shapes.into_iter().step_by(STRIDE).collect()
 }
 
 pub(in super::super) fn hostile_layouts<A: ByteAllocator>(bench: &mut Bench<'_, A>) -> Outcome {

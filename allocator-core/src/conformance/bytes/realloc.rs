@@ -22,7 +22,7 @@ pub(in super::super) fn zeroed_is_zero<A: ByteAllocator>(bench: &mut Bench<'_, A
     for size in
         [0, 1, 7, 8, 63, 64, 65, 100, 200, 500, 1000, 2048, 4096, 4097, 5000, 8192, 10_000].into_iter().step_by(STRIDE)
     {
-        for align in [1, 8, 64, 4096] {
+        for align in [1, 8, 64, 4096].into_iter().step_by(STRIDE) {
             shadow.alloc_zeroed(layout(size, align))?;
         }
         if let Some(block) = shadow.any_block() {
@@ -39,7 +39,7 @@ pub(in super::super) fn zeroed_is_zero<A: ByteAllocator>(bench: &mut Bench<'_, A
 pub(in super::super) fn realloc_keeps_contents<A: ByteAllocator>(bench: &mut Bench<'_, A>) -> Outcome {
     let mut shadow = bench.with_one_region()?;
     let sizes = [100, 200, 4000, 20, 4096, 4097, 1, 0, 64, 65, 63, 1000, 1000, 7000, 10, 3000, 0, 100];
-    for align in [1, 8, 64, 256, 4096] {
+    for align in [1, 8, 64, 256, 4096].into_iter().step_by(STRIDE) {
         // A neighbour keeps the block from growing in place, now and then.
         let neighbour = shadow.must_alloc(layout(50, 1))?;
         let mut block = shadow.must_alloc(layout(10, align))?;
@@ -101,7 +101,7 @@ pub(in super::super) fn usable_bytes<A: ByteAllocator>(bench: &mut Bench<'_, A>)
     // All usable bytes are written and read by the shadow. Here each block is also handed back with other sizes that
     // fit it, which the shadow's accounts must survive.
     for size in [0, 1, 10, 64, 65, 100, 129, 500, 1025, 2049, 4096, 4097, 6000].into_iter().step_by(STRIDE) {
-        for align in [1, 16, 128, 4096] {
+        for align in [1, 16, 128, 4096].into_iter().step_by(STRIDE) {
             for choice in 0..3 {
                 let block = shadow.must_alloc(layout(size, align))?;
                 let given = fitting_size(&mut shadow, block, choice);

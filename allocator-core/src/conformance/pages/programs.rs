@@ -73,13 +73,14 @@ pub(in super::super) fn largest_fits_again<A: PageAllocator>(bench: &mut Bench<'
     let (steps, middle) = (bench.steps(2), bench.middle());
     let pages = middle.len() / A::PAGE_SIZE;
     let (start, end) = (middle.start, middle.end);
+    let rounds = if cfg!(miri) { 1 } else { 3 };
     let apart = bench.order(std::vec![start..end - A::PAGE_SIZE, end..end + middle.len() / 2]);
     for regions in [std::vec![middle], apart] {
         let largest = largest_run(bench, &regions)?;
         let mut shadow = bench.with_regions(&regions)?;
         run_steps(&mut shadow, steps, pages / 2, pages.ilog2())?;
         shadow.dealloc_all()?;
-        for round in 0..3 {
+        for round in 0..rounds {
             let run = shadow.alloc(largest, A::PAGE_SIZE)?;
             ensure!(run.is_some(), "{largest} pages fitted at first, and not again in round {round}");
             shadow.alloc(largest, A::PAGE_SIZE)?;
