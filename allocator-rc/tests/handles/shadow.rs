@@ -9,7 +9,7 @@ use fastrand::Rng;
 
 use crate::support::{Handle, Kind, Memory, POOL, for_all_handles};
 
-const STEPS: usize = if cfg!(miri) { 60 } else { 20_000 };
+const STEPS: usize = if cfg!(miri) { 40 } else { 20_000 };
 
 for_all_handles! {
     a_random_program_finds_every_block_as_it_left_it,

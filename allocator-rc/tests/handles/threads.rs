@@ -21,7 +21,7 @@ use lock_api::{GuardSend, RawMutex};
 use crate::support::{Engine, Exclusive, Memory, POOL, Watched};
 
 const THREADS: usize = if cfg!(miri) { 3 } else { 4 };
-const ROUNDS: usize = if cfg!(miri) { 12 } else { 2000 };
+const ROUNDS: usize = if cfg!(miri) { 8 } else { 2000 };
 
 /// Allocates, fills, resizes and checks blocks, and frees half of them only when many are there. What is in the blocks,
 /// and the random numbers, are the thread's own.
