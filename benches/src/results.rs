@@ -1,0 +1,133 @@
+//! What a run of the report finds out: plain data, written to and read from `results.json`.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// Everything that one run has measured.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Results {
+    /// Where it ran.
+    pub machine: Machine,
+    /// The release of each package that was measured, by allocator.
+    pub versions: BTreeMap<String, String>,
+    /// Where all random numbers come from.
+    pub seed: u64,
+    /// How often each pair of workload and allocator was run, each time in turn with all the others.
+    pub rounds: usize,
+    /// Whether the workloads were cut short.
+    pub quick: bool,
+    /// The workloads that were run, in the order of the page.
+    pub workloads: Vec<Workload>,
+    /// One for each pair of a workload and an allocator that can take part in it.
+    pub figures: Vec<Figure>,
+    /// What is left of a pool after the same churn, for each byte engine that lives in a pool.
+    pub heap_maps: Vec<HeapMap>,
+}
+
+/// The machine of a run.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Machine {
+    /// The name of the processor.
+    pub cpu: String,
+    /// The number of cores.
+    pub cores: usize,
+    /// The size of memory in bytes.
+    pub memory_bytes: u64,
+    /// The kernel.
+    pub os: String,
+    /// The compiler.
+    pub rustc: String,
+    /// What reading the clock costs, in nanoseconds; latencies include it once.
+    pub timer_ns: f64,
+}
+
+/// What kind of work a workload is; `--only` chooses by it.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Family {
+    /// Blocks of bytes.
+    Bytes,
+    /// Collections that allocate from a handle.
+    Collections,
+    /// Pages and runs of them.
+    Pages,
+    /// Objects of one type.
+    Objects,
+    /// How full a pool gets.
+    Fill,
+    /// How long single operations take.
+    Latency,
+}
+
+/// One workload.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Workload {
+    /// Its name on the command line, as in `bytes/4-1024/10000-live`.
+    pub name: String,
+    /// What kind of work it is.
+    pub family: Family,
+    /// What it does, in a line.
+    pub title: String,
+    /// The distribution of the sizes asked for, in words and figures.
+    pub sizes: String,
+    /// How many blocks are live at a time, for charts of cost against it.
+    pub live: Option<u64>,
+    /// How much page space is managed, in bytes, for charts of cost against it.
+    pub space_bytes: Option<u64>,
+}
+
+/// What came of one workload with one allocator.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Figure {
+    /// The name of the workload.
+    pub workload: String,
+    /// The name of the allocator.
+    pub allocator: String,
+    /// What was measured.
+    pub outcome: Outcome,
+}
+
+/// A measurement, or why there is none.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// Nanoseconds for one operation of the list, in each round.
+    Time {
+        /// One for each round.
+        ns_per_op: Vec<f64>,
+        /// How many requests of the list were refused, in a round.
+        refused: u64,
+    },
+    /// Shares between 0 and 1, in each round: of the pool that is live user bytes at the first failure, or of the largest
+    /// block of the fresh heap that still fits.
+    Share {
+        /// One for each round.
+        shares: Vec<f64>,
+    },
+    /// How long single operations took, the cost of the timer included.
+    Latency {
+        /// `(percentile, nanoseconds)`, ascending; 100 is the maximum.
+        percentiles: Vec<(f64, f64)>,
+        /// How many operations were timed.
+        operations: u64,
+    },
+    /// The allocator cannot do this work, or gave up.
+    None {
+        /// Why, in a line.
+        why: String,
+    },
+}
+
+/// The live part of each stretch of a pool.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct HeapMap {
+    /// The name of the allocator.
+    pub allocator: String,
+    /// The size of the pool in bytes.
+    pub pool_bytes: u64,
+    /// Stretches of equal size, from the start of the pool: how much of each is live user bytes, from 0 to 255.
+    pub cells: Vec<u8>,
+    /// The largest block that can still be had, in bytes.
+    pub largest_free: u64,
+}
