@@ -1,0 +1,94 @@
+//! Everything that measures: workloads, the allocators that take part in them, and the trials that bring the two together.
+//!
+//! A workload is recorded once, as a list of operations; a [`Trial`] is one workload with one allocator, and each of its
+//! runs is one round. Who runs the trials (the report, criterion) decides how often and in which order.
+
+use crate::results::{HeapMap, Workload};
+
+/// What goes for all trials of a run.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// Cut the workloads short.
+    pub quick: bool,
+    /// Where all random numbers come from.
+    pub seed: u64,
+}
+
+/// One (workload, allocator) pair that can be run again and again.
+pub trait Trial {
+    /// The name of the workload.
+    fn workload(&self) -> &str;
+    /// The name of the allocator.
+    fn allocator(&self) -> &str;
+    /// One round, and what it measured.
+    fn run(&mut self) -> Measurement;
+}
+
+/// What one round of a trial measured.
+#[derive(Clone, Debug)]
+pub enum Measurement {
+    /// The mean time of an operation.
+    Time {
+        /// In nanoseconds.
+        ns_per_op: f64,
+        /// How many requests were refused.
+        refused: u64,
+    },
+    /// A share between 0 and 1.
+    Share(f64),
+    /// How long each operation took.
+    Latency {
+        /// One for each operation, unsorted; each includes the cost of the timer.
+        nanoseconds: Vec<u32>,
+    },
+    /// The allocator cannot do this work, or gave up.
+    None {
+        /// Why, in a line.
+        why: String,
+    },
+}
+
+/// What a reader wants to know about one allocator.
+#[derive(Clone, Copy, Debug)]
+pub struct AllocatorInfo {
+    /// Its name on the command line.
+    pub name: &'static str,
+    /// The release of the package it comes from.
+    pub release: &'static str,
+    /// The kinds of work that it takes part in.
+    pub families: &'static [crate::results::Family],
+    /// Whether it is of this family.
+    pub is_ours: bool,
+    /// Whether it is the floor: what no allocator can do in less.
+    pub is_floor: bool,
+    /// Whether it lives in a pool given to it (not in memory of the operating system's).
+    pub in_pool: bool,
+    /// What it is, in a line.
+    pub description: &'static str,
+}
+
+/// All allocators that this build has.
+pub fn allocators() -> Vec<AllocatorInfo> {
+    Vec::new()
+}
+
+/// All workloads, in the order of the page.
+pub fn workloads(_options: &Options) -> Vec<Workload> {
+    Vec::new()
+}
+
+/// The trials of these workloads with these allocators: one for each pair that shares a family, also where the allocator
+/// cannot do the work and each round answers [`Measurement::None`].
+pub fn trials(_options: &Options, _workloads: &[String], _allocators: &[String]) -> Vec<Box<dyn Trial>> {
+    Vec::new()
+}
+
+/// What is left of a pool after the same churn, for those of these allocators that are byte heaps in a pool.
+pub fn heap_maps(_options: &Options, _allocators: &[String]) -> Vec<HeapMap> {
+    Vec::new()
+}
+
+/// What reading the clock costs, in nanoseconds.
+pub fn timer_ns() -> f64 {
+    0.0
+}
