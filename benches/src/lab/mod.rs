@@ -3,7 +3,22 @@
 //! A workload is recorded once, as a list of operations; a [`Trial`] is one workload with one allocator, and each of its
 //! runs is one round. Who runs the trials (the report, criterion) decides how often and in which order.
 
-use crate::results::{HeapMap, Workload};
+pub mod bytes;
+mod catalogue;
+pub mod memory;
+pub mod operations;
+mod selection;
+pub mod stopwatch;
+#[cfg(test)]
+mod tests;
+
+use std::rc::Rc;
+
+use memory::Pools;
+use selection::{Lazy, Selection};
+pub use stopwatch::timer_ns;
+
+use crate::results::{Family, HeapMap, Workload};
 
 /// What goes for all trials of a run.
 #[derive(Clone, Copy, Debug)]
@@ -48,6 +63,12 @@ pub enum Measurement {
     },
 }
 
+impl Measurement {
+    fn none(why: &str) -> Self {
+        Self::None { why: why.to_owned() }
+    }
+}
+
 /// What a reader wants to know about one allocator.
 #[derive(Clone, Copy, Debug)]
 pub struct AllocatorInfo {
@@ -56,7 +77,7 @@ pub struct AllocatorInfo {
     /// The release of the package it comes from.
     pub release: &'static str,
     /// The kinds of work that it takes part in.
-    pub families: &'static [crate::results::Family],
+    pub families: &'static [Family],
     /// Whether it is of this family.
     pub is_ours: bool,
     /// Whether it is the floor: what no allocator can do in less.
@@ -67,28 +88,39 @@ pub struct AllocatorInfo {
     pub description: &'static str,
 }
 
-/// All allocators that this build has.
+impl AllocatorInfo {
+    /// Whether there is a trial of this workload with this allocator.
+    #[must_use]
+    pub fn takes_part(&self, workload: &Workload) -> bool {
+        self.families.contains(&workload.family)
+    }
+}
+
+/// All allocators that this build has, in the order of the report's tables.
+#[must_use]
 pub fn allocators() -> Vec<AllocatorInfo> {
-    Vec::new()
+    catalogue::allocators()
 }
 
 /// All workloads, in the order of the page.
-pub fn workloads(_options: &Options) -> Vec<Workload> {
-    Vec::new()
+#[must_use]
+pub fn workloads(options: &Options) -> Vec<Workload> {
+    [bytes::workloads::workloads(options)].concat()
 }
 
 /// The trials of these workloads with these allocators: one for each pair that shares a family, also where the allocator
-/// cannot do the work and each round answers [`Measurement::None`].
-pub fn trials(_options: &Options, _workloads: &[String], _allocators: &[String]) -> Vec<Box<dyn Trial>> {
-    Vec::new()
+/// cannot do the work and each round answers [`Measurement::None`]. Those of one workload follow one another.
+#[must_use]
+pub fn trials(options: &Options, workloads: &[String], allocators: &[String]) -> Vec<Box<dyn Trial>> {
+    let wanted = Selection { workloads, allocators };
+    let pools = Rc::new(Pools::default());
+    let mut trials = Vec::new();
+    trials.extend(bytes::workloads::trials(options, &wanted, &pools));
+    trials
 }
 
 /// What is left of a pool after the same churn, for those of these allocators that are byte heaps in a pool.
+#[must_use]
 pub fn heap_maps(_options: &Options, _allocators: &[String]) -> Vec<HeapMap> {
     Vec::new()
-}
-
-/// What reading the clock costs, in nanoseconds.
-pub fn timer_ns() -> f64 {
-    0.0
 }
