@@ -11,7 +11,7 @@ pub fn budget(quick: bool) -> Duration {
 /// How long the untimed preparations of a round may take, before the trial is given up.
 #[must_use]
 pub fn preparation_budget(quick: bool) -> Duration {
-    Duration::from_millis(if quick { 2_000 } else { 20_000 })
+    Duration::from_millis(if quick { 2_500 } else { 20_000 })
 }
 
 /// Between two looks at the clock: few enough that slow operations do not overrun, enough that fast ones do not notice.
@@ -32,6 +32,15 @@ pub fn run<T>(items: &[T], budget: Duration, mut step: impl FnMut(&T)) -> (usize
         }
     }
     (done, elapsed)
+}
+
+/// Calls `step` for all items, and says whether that was possible within the budget; gives up early where it clearly is
+/// not.
+pub fn prepare<T>(items: &[T], budget: Duration, step: impl FnMut(&T)) -> bool {
+    let mut step = step;
+    let (head, tail) = items.split_at(items.len() / 16);
+    let (done, for_head) = run(head, budget / 8, &mut step);
+    done == head.len() && run(tail, budget.saturating_sub(for_head), &mut step).0 == tail.len()
 }
 
 /// Nanoseconds for each of `operations`.

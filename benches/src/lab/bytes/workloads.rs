@@ -126,6 +126,7 @@ impl HeapVisitor for Collect<'_> {
                 list: self.list.clone(),
                 options: self.options,
                 pools: Rc::clone(self.pools),
+                gave_up: None,
                 heap: PhantomData,
             }));
         }
@@ -138,6 +139,8 @@ struct ByteTrial<H> {
     list: Lazy<OperationList>,
     options: Options,
     pools: Rc<Pools>,
+    /// Why further rounds would be a waste of time.
+    gave_up: Option<String>,
     heap: PhantomData<H>,
 }
 
@@ -149,15 +152,16 @@ impl<H: ByteHeap> ByteTrial<H> {
         };
         let mut slots = Slots::new(list.slots);
         let quick = self.options.quick;
-        let prelude = replay(&mut heap, &mut slots, &list.prelude, stopwatch::preparation_budget(quick));
+        let budget = stopwatch::preparation_budget(quick);
+        let filled = stopwatch::prepare(&list.prelude, budget, |&operation| slots.step(&mut heap, operation));
         let skipped_before = slots.skipped;
         let timed = replay(&mut heap, &mut slots, &list.timed, stopwatch::budget(quick));
         if !H::IN_POOL {
             slots.free_all(&mut heap);
         }
         let operations = timed.operations - (slots.skipped - skipped_before);
-        if prelude.operations < list.prelude.len() {
-            Measurement::none("to fill the heap alone took longer than is sensible")
+        if !filled {
+            Measurement::none(&format!("to fill the heap alone takes more than {} s", budget.as_secs_f32()))
         } else if slots.misaligned > 0 {
             Measurement::none("blocks were not aligned as asked for")
         } else if operations == 0 {
@@ -179,7 +183,14 @@ impl<H: ByteHeap> Trial for ByteTrial<H> {
     }
 
     fn run(&mut self) -> Measurement {
+        if let Some(why) = &self.gave_up {
+            return Measurement::none(why);
+        }
         let list = self.list.get();
-        self.pools.lend(pool_size(list), |pool| self.round(list, pool))
+        let measured = self.pools.lend(pool_size(list), |pool| self.round(list, pool));
+        if let Measurement::None { why } = &measured {
+            self.gave_up = Some(why.clone());
+        }
+        measured
     }
 }
