@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 /// Everything that one run has measured.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Results {
     /// Where it ran.
     pub machine: Machine,
@@ -17,6 +17,9 @@ pub struct Results {
     pub rounds: usize,
     /// Whether the workloads were cut short.
     pub quick: bool,
+    /// The allocators that took part, in the order of the page.
+    #[serde(default)]
+    pub allocators: Vec<Contender>,
     /// The workloads that were run, in the order of the page.
     pub workloads: Vec<Workload>,
     /// One for each pair of a workload and an allocator that can take part in it.
@@ -26,7 +29,7 @@ pub struct Results {
 }
 
 /// The machine of a run.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Machine {
     /// The name of the processor.
     pub cpu: String,
@@ -40,6 +43,31 @@ pub struct Machine {
     pub rustc: String,
     /// What reading the clock costs, in nanoseconds; latencies include it once.
     pub timer_ns: f64,
+}
+
+/// An allocator that took part.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Contender {
+    /// Its name on the command line.
+    pub name: String,
+    /// Which side it is on.
+    pub role: Role,
+    /// Whether it lives in a pool given to it (not in memory of the operating system's).
+    pub in_pool: bool,
+    /// What it is, in a line.
+    pub description: String,
+}
+
+/// Which side an allocator is on.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// Of this family.
+    Ours,
+    /// Another package's, or the operating system's.
+    Peer,
+    /// What no allocator can do in less.
+    Floor,
 }
 
 /// What kind of work a workload is; `--only` chooses by it.
@@ -61,7 +89,7 @@ pub enum Family {
 }
 
 /// One workload.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Workload {
     /// Its name on the command line, as in `bytes/4-1024/10000-live`.
     pub name: String,
@@ -78,7 +106,7 @@ pub struct Workload {
 }
 
 /// What came of one workload with one allocator.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Figure {
     /// The name of the workload.
     pub workload: String,
@@ -89,7 +117,7 @@ pub struct Figure {
 }
 
 /// A measurement, or why there is none.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// Nanoseconds for one operation of the list, in each round.
@@ -107,8 +135,11 @@ pub enum Outcome {
     },
     /// How long single operations took, the cost of the timer included.
     Latency {
-        /// `(percentile, nanoseconds)`, ascending; 100 is the maximum.
+        /// `(percentile, nanoseconds)` over all rounds, ascending; 100 is the maximum.
         percentiles: Vec<(f64, f64)>,
+        /// The same for each round by itself.
+        #[serde(default)]
+        by_round: Vec<Vec<(f64, f64)>>,
         /// How many operations were timed.
         operations: u64,
     },
@@ -120,7 +151,7 @@ pub enum Outcome {
 }
 
 /// The live part of each stretch of a pool.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct HeapMap {
     /// The name of the allocator.
     pub allocator: String,
