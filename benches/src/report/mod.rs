@@ -4,6 +4,7 @@
 //! `markdown` and `page` (with `charts` and `html`) show it; `check` holds a file of results against what there is.
 
 pub mod arguments;
+mod charts;
 pub mod check;
 pub mod compare;
 mod machine;
