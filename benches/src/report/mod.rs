@@ -7,9 +7,12 @@ pub mod arguments;
 mod charts;
 pub mod check;
 pub mod compare;
+mod html;
 mod machine;
 pub mod markdown;
 mod number;
+pub mod page;
+mod program;
 pub mod run;
 mod statistics;
 pub mod summary;
@@ -17,3 +20,4 @@ pub mod summary;
 mod synthetic;
 pub mod table;
 
+pub use program::main;

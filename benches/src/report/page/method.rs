@@ -1,0 +1,93 @@
+//! Who took part, how it was measured, and how far the numbers can be trusted.
+
+use std::fmt::Write as _;
+
+use super::{ALL, Section};
+use crate::report::compare::{Agreement, TOLERANCE};
+use crate::report::html::{Table, escape};
+use crate::report::number;
+use crate::report::statistics::difference;
+use crate::results::Results;
+
+/// All allocators, with their releases.
+pub(super) fn allocators(results: &Results) -> Section {
+    let mut table = Table::new(&["", "side", "release", "memory from", "what it is"]);
+    for contender in &results.allocators {
+        table.row(
+            &contender.name,
+            &[
+                contender.role.name().to_owned(),
+                // The release of a package is a word, not a number to line up.
+                results.versions.get(&contender.name).map_or_else(String::new, |release| format!("`{release}`")),
+                if contender.in_pool { "a pool" } else { "the system" }.to_owned(),
+                contender.description.clone(),
+            ],
+        );
+    }
+    section("allocators", "The allocators", table.finish())
+}
+
+/// The machine, and the way of measuring.
+pub(super) fn measuring(results: &Results) -> Section {
+    let machine = &results.machine;
+    let memory = if machine.memory_bytes == 0 { "unknown".to_owned() } else { number::bytes(machine.memory_bytes) };
+    let facts = [
+        ("Processor", format!("{}, {} cores", machine.cpu, machine.cores)),
+        ("Memory", memory),
+        ("System", machine.os.clone()),
+        ("Compiler", machine.rustc.clone()),
+        ("Seed", results.seed.to_string()),
+        ("Rounds", results.rounds.to_string()),
+        ("Workloads", if results.quick { "cut short (quick)" } else { "full" }.to_owned()),
+        ("Reading the clock", format!("{} ns", number::plain(machine.timer_ns))),
+    ];
+    let mut html = "<dl>".to_owned();
+    for (name, fact) in facts {
+        write!(html, "<dt>{name}</dt><dd>{}</dd>", escape(&fact)).expect(ALL);
+    }
+    html.push_str(
+        "</dl>\n<ul>\n<li>Each workload is a list of operations, made once from the seed; every allocator replays exactly \
+         that list.</li>\n<li>The allocators take turns, round by round, and each round begins with another one (A B C, B C A, \
+         …): a machine whose speed drifts hurts all alike.</li>\n<li>A figure is the median of its rounds; the whisker on \
+         a bar goes from the least to the greatest round. Of latencies, all operations of all rounds are taken together; where \
+         one number stands for them, it is the 99th percentile.</li>\n<li>Ratios are those of the medians.</li>\n\
+         <li>The time of an operation that is not timed by itself does not include the clock: the whole list is timed, and \
+         divided by its length.</li>\n</ul>\n",
+    );
+    section("method", "How it was measured", html)
+}
+
+/// Which ratios to trust.
+pub(super) fn agreement(agreements: &[Agreement]) -> Section {
+    let mut html = String::new();
+    for agreement in agreements {
+        writeln!(html, "<p>{}</p>", escape(&agreement.sentence())).expect(ALL);
+        if agreement.apart.is_empty() {
+            continue;
+        }
+        let percent = (TOLERANCE * 100.0).round();
+        writeln!(html, "<p>These differ by more than {percent} %; do not rely on them:</p>").expect(ALL);
+        let mut table = Table::new(&["", "workload", "ratio to", "one", "the other", "apart"]);
+        for (ratio, other) in &agreement.apart {
+            table.row(
+                &ratio.allocator,
+                &[
+                    ratio.workload.clone(),
+                    ratio.base.to_owned(),
+                    number::times(ratio.value),
+                    number::times(*other),
+                    format!("{:.0} %", difference(ratio.value, *other) * 100.0),
+                ],
+            );
+        }
+        html.push_str(&table.finish());
+    }
+    html.push_str(
+        "<p>Half the rounds are a shorter run than all of them, so halves differ more than two runs would.</p>\n",
+    );
+    section("agreement", "Where the numbers do not agree", html)
+}
+
+fn section(id: &str, title: &str, html: String) -> Section {
+    Section { id: id.to_owned(), title: title.to_owned(), parts: Vec::new(), html }
+}
