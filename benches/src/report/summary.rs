@@ -178,14 +178,21 @@ fn headline(percentiles: &[(f64, f64)]) -> Option<f64> {
     percentiles.iter().find(|(percent, _)| *percent == 99.0).map(|&(_, ns)| ns)
 }
 
-/// The best of those with this role that served as many requests as any of them: who refuses work is fast.
+/// The best of those with this role: of those that served all requests, where there are any, as who refuses work is fast.
 fn best<'a, 'r>(rows: &'a [Row<'r>], measure: Measure, role: Role) -> Option<&'a Row<'r>> {
     let candidates = || rows.iter().filter(|row| row.role == role && row.value.is_some());
-    let fewest_refused = candidates().map(Row::refused).min()?;
-    candidates().filter(|row| row.refused() == fewest_refused).reduce(|best, row| match (best.value, row.value) {
+    let all_served = candidates().any(|row| row.refused() == 0);
+    candidates().filter(|row| !all_served || row.refused() == 0).reduce(|best, row| match (best.value, row.value) {
         (Some(a), Some(b)) if measure.is_better(b, a) => row,
         _ => best,
     })
+}
+
+impl Summary<'_> {
+    /// Whether this row refused requests that others served; where all refuse some, refusing is the work.
+    pub fn refuses_work(&self, row: &Row<'_>) -> bool {
+        row.refused() > 0 && self.rows.iter().any(|other| other.value.is_some() && other.refused() == 0)
+    }
 }
 
 impl Row<'_> {
@@ -256,7 +263,23 @@ mod tests {
                 *refused = u64::from(figure.allocator == "rlsf");
             }
         }
-        assert_eq!(summarise(&results, Part::All)[0].best_peer, Some("talc"));
+        let pair = &summarise(&results, Part::All)[0];
+        assert_eq!(pair.best_peer, Some("talc"));
+        let refuses = |name: &str| pair.rows.iter().any(|row| row.allocator == name && pair.refuses_work(row));
+        assert!(refuses("rlsf") && !refuses("talc"));
+    }
+
+    #[test]
+    fn where_all_refuse_refusing_is_the_work() {
+        let mut results = synthetic::results();
+        for figure in &mut results.figures {
+            if let Outcome::Time { refused, .. } = &mut figure.outcome {
+                *refused = if figure.allocator == "rlsf" { 1000 } else { 1 };
+            }
+        }
+        let pair = &summarise(&results, Part::All)[0];
+        assert_eq!(pair.best_peer, Some("rlsf"));
+        assert!(pair.rows.iter().all(|row| !pair.refuses_work(row)));
     }
 
     #[test]

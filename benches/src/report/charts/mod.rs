@@ -34,6 +34,17 @@ impl Canvas<'_> {
         self.draw(&PathElement::new(vec![from, to], colour.stroke_width(width)));
     }
 
+    /// A line that leads to a name, and is not to be taken for one that shows values.
+    fn dotted_line(&self, from: (i32, i32), to: (i32, i32), colour: RGBColor) {
+        let length = f64::from(to.0 - from.0).hypot(f64::from(to.1 - from.1));
+        let dots = (length / 5.0).ceil().max(1.0);
+        let between = |a: i32, b: i32, share: f64| a + (f64::from(b - a) * share).round() as i32;
+        for dot in 0..=dots as i32 {
+            let share = f64::from(dot) / dots;
+            self.dot((between(from.0, to.0, share), between(from.1, to.1, share)), 1, colour);
+        }
+    }
+
     fn path(&self, points: Vec<(i32, i32)>, colour: RGBColor, width: u32) {
         self.draw(&PathElement::new(points, colour.stroke_width(width)));
     }

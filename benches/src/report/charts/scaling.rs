@@ -1,8 +1,6 @@
 //! How the cost of the same work grows with the number of live blocks, or with the size of the page space: a line for
 //! each allocator, named at its end.
 
-use std::collections::BTreeMap;
-
 use plotters::style::RGBColor;
 
 use super::axis::{self, Axis};
@@ -14,7 +12,7 @@ use crate::results::{Results, Role, Workload};
 const WIDTH: i32 = 560;
 const HEIGHT: i32 = 420;
 const LEFT: i32 = 56;
-const TOP: i32 = 14;
+const TOP: i32 = 30;
 const BOTTOM: i32 = HEIGHT - 52;
 
 /// What the cost is drawn against.
@@ -56,22 +54,41 @@ impl Against {
 
     fn of(self, workload: &Workload) -> Option<u64> {
         match self {
-            Self::Live => workload.live,
+            // What is live in a larger space is more, too, but it is the space that the cost is drawn against.
+            Self::Live => workload.live.filter(|_| workload.space_bytes.is_none()),
             Self::Space => workload.space_bytes,
         }
     }
 }
 
-/// The workloads that lie on a line: timed, and of the same name but for its last part, at two sizes or more.
+/// The workloads that lie on a line: timed, and of the same name but for the numbers in its last part, at two sizes or
+/// more.
 pub(in crate::report) fn groups<'s, 'r>(summaries: &'s [Summary<'r>], against: Against) -> Vec<Group<'s, 'r>> {
-    let mut groups: BTreeMap<&str, BTreeMap<u64, &Summary<'r>>> = BTreeMap::new();
+    let mut groups: Vec<Group<'s, 'r>> = Vec::new();
     for summary in summaries.iter().filter(|summary| summary.measure == Measure::Time) {
-        let Some((name, _)) = summary.workload.name.rsplit_once('/') else { continue };
         let Some(size) = against.of(summary.workload) else { continue };
-        groups.entry(name).or_default().insert(size, summary);
+        let name = without_numbers(&summary.workload.name);
+        let at = groups.iter().position(|group| group.name == name).unwrap_or(groups.len());
+        if at == groups.len() {
+            groups.push(Group { name, against, points: Vec::new() });
+        }
+        groups[at].points.push((size, summary));
     }
-    let lines = groups.into_iter().filter(|(_, points)| points.len() > 1);
-    lines.map(|(name, points)| Group { name: name.to_owned(), against, points: points.into_iter().collect() }).collect()
+    for group in &mut groups {
+        group.points.sort_by_key(|&(size, _)| size);
+        group.points.dedup_by_key(|&mut (size, _)| size);
+    }
+    groups.retain(|group| group.points.len() > 1);
+    groups
+}
+
+/// The name of a workload without the numbers in its last part: `a/4-8/…-live` for `a/4-8/100-live`.
+fn without_numbers(name: &str) -> String {
+    let (folder, last) = name.rsplit_once('/').unwrap_or(("", name));
+    let words = last.split('-').map(|word| if word.starts_with(|c: char| c.is_ascii_digit()) { "…" } else { word });
+    let mut words: Vec<&str> = words.collect();
+    words.dedup_by(|a, b| *a == "…" && *b == "…");
+    format!("{folder}/{}", words.join("-"))
 }
 
 /// The line of one allocator.
@@ -132,7 +149,8 @@ fn grid(canvas: &Canvas<'_>, group: &Group<'_, '_>, x: &SizeAxis, y: &Axis, righ
         canvas.line((at, TOP), (at, BOTTOM), palette::GRID, 1);
         canvas.text(&group.against.write(size), (at, BOTTOM + 14), Anchor::Middle, palette::MUTED);
     }
-    let title = format!("{} (both scales logarithmic; ns per operation)", group.against.title());
+    canvas.text("ns per operation", (4, 10), Anchor::Start, palette::MUTED);
+    let title = format!("{} (both scales logarithmic)", group.against.title());
     canvas.text(&title, (i32::midpoint(LEFT, right), BOTTOM + 36), Anchor::Middle, palette::MUTED);
 }
 
@@ -145,7 +163,7 @@ fn name_ends(canvas: &Canvas<'_>, lines: &[Line<'_>], x: &SizeAxis, y: &Axis, ri
     ends.sort_by_key(|&(y, ..)| y);
     let heights = apart(&ends.iter().map(|&(y, ..)| y).collect::<Vec<_>>(), TEXT + 2, TOP + 4, BOTTOM);
     for ((from, end, line), height) in ends.into_iter().zip(heights) {
-        canvas.line((end + 5, from), (right + 10, height), line.colour, 1);
+        canvas.dotted_line((end + 8, from), (right + 10, height), line.colour);
         let name = super::cut(line.name, WIDTH - right - 14);
         canvas.text(
             &name,
@@ -206,8 +224,16 @@ mod tests {
         let summaries = summarise(&results, Part::All);
         let named = |against| groups(&summaries, against).iter().map(|g| (g.name.clone(), g.points.len())).collect();
         let (live, space): (Vec<_>, Vec<_>) = (named(Against::Live), named(Against::Space));
-        assert_eq!(live, [("bytes/4-1024".to_owned(), 2)]);
-        assert_eq!(space, [("pages/pair".to_owned(), 2)]);
+        assert_eq!(live, [("bytes/4-1024/…-live".to_owned(), 2)]);
+        assert_eq!(space, [("pages/pair/…".to_owned(), 2)]);
+    }
+
+    #[test]
+    fn variants_of_a_workload_have_lines_of_their_own() {
+        assert_eq!(without_numbers("bytes/4-1024/100-live"), "bytes/4-1024/…-live");
+        assert_eq!(without_numbers("bytes/4-1024/100-live-realloc"), "bytes/4-1024/…-live-realloc");
+        assert_eq!(without_numbers("pages/random/64g-1m-live"), "pages/random/…-live");
+        assert_eq!(without_numbers("64"), "/…");
     }
 
     #[test]

@@ -18,8 +18,8 @@ const FAR: f64 = 2.0;
 pub(super) fn section(results: &Results, summaries: &[Summary<'_>]) -> Section {
     let mut html =
         "<p>Each figure as a multiple of the best peer's, the best of those that are neither ours nor the floor \
-         (outlined; where they refused requests, the best of those that refused the fewest). Of times, less than 1× is \
-         better; of shares (%), more.</p>\n<ul class=\"key\"><li class=\"good\">better</li><li \
+         (outlined). Of times, less than 1× is better; of shares (%), more. A star marks figures of allocators that refused \
+         requests which others served: who refuses work is fast, and is no best peer.</p>\n<ul class=\"key\"><li class=\"good\">better</li><li \
          class=\"even\">within 15 %</li><li class=\"behind\">behind</li><li class=\"far\">by 2× and more</li></ul>\n"
             .to_owned();
     for family in families(summaries) {
@@ -62,7 +62,7 @@ fn cell(summary: &Summary<'_>, row: Option<&Row<'_>>) -> String {
         return format!("<td{hint}>{text}</td>");
     };
     let best = if summary.best_peer == Some(row.allocator) { " best" } else { "" };
-    let mark = if row.refused() > 0 { "*" } else { "" };
+    let mark = if summary.refuses_work(row) { "*" } else { "" };
     let class = class(summary.measure, ratio, row.role);
     format!("<td class=\"{class}{best}\"{hint}>{}{mark}</td>", number::times(ratio))
 }

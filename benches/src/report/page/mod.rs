@@ -92,11 +92,11 @@ fn contents(sections: &[Section]) -> String {
     for section in sections {
         write!(html, "<li><a href=\"#{}\">{}</a>", section.id, escape(&section.title)).expect(ALL);
         if !section.parts.is_empty() {
-            html.push_str("<ul>");
+            write!(html, "<details><summary>{} charts</summary><ul>", section.parts.len()).expect(ALL);
             for (id, name) in &section.parts {
                 write!(html, "<li><a href=\"#{id}\">{}</a></li>", escape(name)).expect(ALL);
             }
-            html.push_str("</ul>");
+            html.push_str("</ul></details>");
         }
         html.push_str("</li>\n");
     }
@@ -123,15 +123,20 @@ fn family_section(results: &Results, summaries: &[Summary<'_>], family: Family) 
     html.push_str("<div class=\"grid\">\n");
     for group in &lines {
         let id = format!("lines-{}-{}", anchor(group.against.title()), anchor(&group.name));
-        parts.push((id.clone(), format!("{} against {}", group.name, group.against.title())));
+        parts.push((id.clone(), format!("{} by {}", short(&group.name), group.against.title())));
         html.push_str(&workload::lines(group, results, &id));
     }
     for summary in of_family {
-        parts.push((anchor(&summary.workload.name), summary.workload.name.clone()));
+        parts.push((anchor(&summary.workload.name), short(&summary.workload.name).to_owned()));
         html.push_str(&workload::article(summary));
     }
     html.push_str("</div>\n");
     Section { id: family.name().to_owned(), title: family.title().to_owned(), parts, html }
+}
+
+/// The name of a workload without its family, which the section tells.
+fn short(name: &str) -> &str {
+    name.split_once('/').map_or(name, |(_, rest)| rest)
 }
 
 fn heap_maps(results: &Results) -> Section {
