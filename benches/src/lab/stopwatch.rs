@@ -11,7 +11,7 @@ pub fn budget(quick: bool) -> Duration {
 /// How long the untimed preparations of a round may take, before the trial is given up.
 #[must_use]
 pub fn preparation_budget(quick: bool) -> Duration {
-    Duration::from_millis(if quick { 2_500 } else { 20_000 })
+    Duration::from_millis(if quick { 4_000 } else { 20_000 })
 }
 
 /// Between two looks at the clock: few enough that slow operations do not overrun, enough that fast ones do not notice.

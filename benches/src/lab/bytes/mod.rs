@@ -13,6 +13,7 @@ pub mod workloads;
 use std::alloc::Layout;
 use std::ptr::NonNull;
 
+pub(crate) use ours::Engine;
 pub use replay::{Slots, replay};
 
 /// What a trial does with a byte heap.
