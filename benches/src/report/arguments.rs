@@ -33,10 +33,10 @@ pub struct Arguments {
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     pub allocators: Vec<String>,
     /// How often each allocator does each workload, in turn with the others (at least 5)
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub rounds: Option<usize>,
     /// Where all random numbers come from
-    #[arg(long, value_name = "S", default_value_t = DEFAULT_SEED)]
+    #[arg(long, value_name = "S", default_value_t = DEFAULT_SEED, allow_negative_numbers = true)]
     pub seed: u64,
     /// Where `index.html` and `results.json` go; `report` in the target folder if not said
     #[arg(long, value_name = "DIR")]
@@ -266,7 +266,9 @@ fn is_meant(workload: &Workload, name: &str) -> bool {
 /// What `clap` found wrong, in a line, and the options that there are.
 pub fn one_line(error: &clap::Error) -> BadArgument {
     let text = error.render().to_string();
-    let first = text.lines().next().unwrap_or_default();
+    // Its first paragraph: what is missing stands on lines of its own.
+    let first: Vec<&str> = text.lines().map(str::trim).take_while(|line| !line.is_empty()).collect();
+    let first = first.join(" ");
     let options = Arguments::command().get_arguments().filter_map(|a| a.get_long().map(|l| format!("--{l}"))).collect();
     BadArgument { error: first.trim_start_matches("error: ").to_owned(), choices: vec![("options", options)] }
 }

@@ -110,7 +110,7 @@ fn default_folder() -> PathBuf {
 
 fn read(file: &Path) -> Result<Results, String> {
     let text = fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
-    serde_json::from_str(&text).map_err(|error| format!("{}: {error}", file.display()))
+    serde_json::from_str(&text).map_err(|error| format!("{}: no results of a report: {error}", file.display()))
 }
 
 fn write_file(file: &Path, text: &str) -> Result<(), String> {

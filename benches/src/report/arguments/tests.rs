@@ -84,10 +84,10 @@ fn rounds_have_bounds() {
 fn what_is_no_command_line_is_refused_in_a_line_with_the_options() {
     for (line, start) in [
         ("--rounds many", "error: invalid value 'many' for '--rounds <N>'"),
-        ("--rounds -3", "error: "),
+        ("--rounds -3", "error: invalid value '-3' for '--rounds <N>'"),
         ("--seed 1.5", "error: invalid value '1.5' for '--seed <S>'"),
         ("--frobnicate", "error: unexpected argument '--frobnicate' found"),
-        ("--write README.md", "error: the following required arguments were not provided"),
+        ("--write README.md", "error: the following required arguments were not provided: --markdown"),
         ("--from a.json --quick", "error: the argument '--from <RESULTS>' cannot be used with"),
     ] {
         let text = bad_line(line);

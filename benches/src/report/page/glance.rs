@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{ALL, Section, families};
+use super::{ALL, Section, families, short};
 use crate::report::html::{anchor, escape};
 use crate::report::number;
 use crate::report::statistics::geometric_mean;
@@ -43,7 +43,8 @@ fn table(results: &Results, summaries: &[&Summary<'_>]) -> String {
     for summary in summaries {
         let name = &summary.workload.name;
         let unit = if summary.measure.higher_is_better() { " (%)" } else { "" };
-        write!(html, "<tr><th scope=\"row\"><a href=\"#{}\">{}</a>{unit}</th>", anchor(name), escape(name)).expect(ALL);
+        write!(html, "<tr><th scope=\"row\"><a href=\"#{}\">{}</a>{unit}</th>", anchor(name), escape(short(name)))
+            .expect(ALL);
         for contender in &contenders {
             html.push_str(&cell(summary, summary.rows.iter().find(|row| row.allocator == contender.name)));
         }
@@ -85,15 +86,18 @@ fn means(summaries: &[&Summary<'_>], contenders: &[&Contender]) -> String {
     if summaries.len() < 2 || mixed {
         return String::new();
     }
-    let mut html = "<tr class=\"mean\"><th scope=\"row\">geometric mean</th>".to_owned();
-    for contender in contenders {
+    let mean = |contender: &&Contender| {
         let ratio = |summary: &&Summary<'_>| summary.rows.iter().find(|row| row.allocator == contender.name)?.to_peer;
         let ratios: Option<Vec<f64>> = summaries.iter().map(ratio).collect();
-        let text = match ratios.as_deref().and_then(geometric_mean) {
-            Some(mean) => number::times(mean),
-            None => "—".to_owned(),
-        };
-        write!(html, "<td>{text}</td>").expect(ALL);
+        geometric_mean(&ratios?)
+    };
+    let means: Vec<Option<f64>> = contenders.iter().map(mean).collect();
+    if means.iter().all(Option::is_none) {
+        return String::new();
+    }
+    let mut html = "<tr class=\"mean\"><th scope=\"row\">geometric mean</th>".to_owned();
+    for mean in means {
+        write!(html, "<td>{}</td>", mean.map_or_else(|| "—".to_owned(), number::times)).expect(ALL);
     }
     html + "</tr>\n"
 }

@@ -20,7 +20,7 @@ pub(super) fn article(summary: &Summary<'_>) -> String {
          <details><summary>The numbers</summary>\n{}</details>\n</article>\n",
         anchor(&workload.name),
         escape(&workload.name),
-        prose(&workload.title),
+        prose(&sentence(&workload.title)),
         facts(summary),
         numbers(summary),
     )
@@ -43,8 +43,8 @@ pub(super) fn lines(group: &Group<'_, '_>, results: &Results, id: &str) -> Strin
         }
     }
     format!(
-        "<article id=\"{id}\">\n<h3>{} against {title}</h3>\n\
-         <p>The same work with more {title}: a flat line scales, a steep one does not.</p>\n\
+        "<article id=\"{id}\">\n<h3>Cost against {title}: {}</h3>\n\
+         <p>The same work with more {title}; flat lines scale, steep ones do not.</p>\n\
          <dl><dt>Unit</dt><dd>{}</dd></dl>\n<figure>{}</figure>\n\
          <details><summary>The numbers</summary>\n{}</details>\n</article>\n",
         escape(&group.name),
@@ -52,6 +52,14 @@ pub(super) fn lines(group: &Group<'_, '_>, results: &Results, id: &str) -> Strin
         scaling::draw(group, results),
         table.finish(),
     )
+}
+
+/// A line as a sentence: with a capital letter, and an end.
+fn sentence(line: &str) -> String {
+    let mut rest = line.chars();
+    let first = rest.next().map(|c| c.to_uppercase().to_string()).unwrap_or_default();
+    let end = if line.is_empty() || line.ends_with('.') { "" } else { "." };
+    format!("{first}{}{end}", rest.as_str())
 }
 
 fn facts(summary: &Summary<'_>) -> String {
