@@ -7,6 +7,7 @@ pub mod bytes;
 mod catalogue;
 pub mod collections;
 pub mod memory;
+pub mod objects;
 pub mod operations;
 pub mod pages;
 mod selection;
@@ -107,7 +108,13 @@ pub fn allocators() -> Vec<AllocatorInfo> {
 /// All workloads, in the order of the page.
 #[must_use]
 pub fn workloads(options: &Options) -> Vec<Workload> {
-    [bytes::workloads::workloads(options), collections::workloads::workloads(), pages::workloads::workloads()].concat()
+    [
+        bytes::workloads::workloads(options),
+        collections::workloads::workloads(),
+        pages::workloads::workloads(),
+        objects::workloads::workloads(),
+    ]
+    .concat()
 }
 
 /// The trials of these workloads with these allocators: one for each pair that shares a family, also where the allocator
@@ -120,6 +127,7 @@ pub fn trials(options: &Options, workloads: &[String], allocators: &[String]) ->
     trials.extend(bytes::workloads::trials(options, &wanted, &pools));
     trials.extend(collections::workloads::trials(options, &wanted, &pools));
     trials.extend(pages::workloads::trials(options, &wanted));
+    trials.extend(objects::workloads::trials(options, &wanted));
     trials
 }
 

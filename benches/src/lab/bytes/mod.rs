@@ -13,6 +13,8 @@ pub mod workloads;
 use std::alloc::Layout;
 use std::ptr::NonNull;
 
+#[cfg(feature = "hosted")]
+pub(crate) use hosted::Global;
 pub(crate) use ours::Engine;
 pub use replay::{Slots, replay};
 
