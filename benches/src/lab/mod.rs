@@ -6,6 +6,9 @@
 pub mod bytes;
 mod catalogue;
 pub mod collections;
+pub mod fill;
+pub mod latency;
+mod maps;
 pub mod memory;
 pub mod objects;
 pub mod operations;
@@ -113,6 +116,8 @@ pub fn workloads(options: &Options) -> Vec<Workload> {
         collections::workloads::workloads(),
         pages::workloads::workloads(),
         objects::workloads::workloads(),
+        fill::workloads(options),
+        latency::workloads(options),
     ]
     .concat()
 }
@@ -128,11 +133,13 @@ pub fn trials(options: &Options, workloads: &[String], allocators: &[String]) ->
     trials.extend(collections::workloads::trials(options, &wanted, &pools));
     trials.extend(pages::workloads::trials(options, &wanted));
     trials.extend(objects::workloads::trials(options, &wanted));
+    trials.extend(fill::trials(options, &wanted, &pools));
+    trials.extend(latency::trials(options, &wanted, &pools));
     trials
 }
 
 /// What is left of a pool after the same churn, for those of these allocators that are byte heaps in a pool.
 #[must_use]
-pub fn heap_maps(_options: &Options, _allocators: &[String]) -> Vec<HeapMap> {
-    Vec::new()
+pub fn heap_maps(options: &Options, allocators: &[String]) -> Vec<HeapMap> {
+    maps::heap_maps(options, &Selection { workloads: &[], allocators })
 }

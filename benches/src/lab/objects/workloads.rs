@@ -80,6 +80,7 @@ struct ObjectTrial<O: ObjectCache> {
 
 /// Pairs, in a cache that has nothing else to do.
 fn pairs<O: ObjectCache>(options: &Options) -> Measurement {
+    chunks::reserve(1);
     let Some(mut cache) = O::new() else {
         return Measurement::none("it has no memory to begin with");
     };
@@ -126,7 +127,11 @@ impl<O: ObjectCache> Trial for ObjectTrial<O> {
             Work::Pair => pairs::<O>(&self.options),
             Work::Batch => batch::<O>(&mut self.held),
             Work::Remote => match self.remote {
-                Ok(remote) => remote(if self.options.quick { 300_000 } else { 2_000_000 }),
+                Ok(remote) => {
+                    // Far more than the objects that are under way between the threads.
+                    chunks::reserve(64);
+                    remote(if self.options.quick { 300_000 } else { 2_000_000 })
+                }
                 Err(why) => Measurement::none(why),
             },
         }
