@@ -6,7 +6,11 @@
 pub mod bytes;
 mod catalogue;
 pub mod collections;
+pub mod fill;
+pub mod latency;
+mod maps;
 pub mod memory;
+pub mod objects;
 pub mod operations;
 pub mod pages;
 mod selection;
@@ -107,7 +111,15 @@ pub fn allocators() -> Vec<AllocatorInfo> {
 /// All workloads, in the order of the page.
 #[must_use]
 pub fn workloads(options: &Options) -> Vec<Workload> {
-    [bytes::workloads::workloads(options), collections::workloads::workloads(), pages::workloads::workloads()].concat()
+    [
+        bytes::workloads::workloads(options),
+        collections::workloads::workloads(),
+        pages::workloads::workloads(),
+        objects::workloads::workloads(),
+        fill::workloads(options),
+        latency::workloads(options),
+    ]
+    .concat()
 }
 
 /// The trials of these workloads with these allocators: one for each pair that shares a family, also where the allocator
@@ -120,11 +132,14 @@ pub fn trials(options: &Options, workloads: &[String], allocators: &[String]) ->
     trials.extend(bytes::workloads::trials(options, &wanted, &pools));
     trials.extend(collections::workloads::trials(options, &wanted, &pools));
     trials.extend(pages::workloads::trials(options, &wanted));
+    trials.extend(objects::workloads::trials(options, &wanted));
+    trials.extend(fill::trials(options, &wanted, &pools));
+    trials.extend(latency::trials(options, &wanted, &pools));
     trials
 }
 
 /// What is left of a pool after the same churn, for those of these allocators that are byte heaps in a pool.
 #[must_use]
-pub fn heap_maps(_options: &Options, _allocators: &[String]) -> Vec<HeapMap> {
-    Vec::new()
+pub fn heap_maps(options: &Options, allocators: &[String]) -> Vec<HeapMap> {
+    maps::heap_maps(options, &Selection { workloads: &[], allocators })
 }

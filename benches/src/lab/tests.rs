@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 
 use super::operations::{self, Recorder, sizes};
-use super::{Measurement, Options, allocators, trials, workloads};
+use super::{Measurement, Options, allocators, heap_maps, trials, workloads};
 
 const OPTIONS: Options = Options { quick: true, seed: 0x5eed };
 
@@ -68,5 +68,19 @@ fn a_trial_runs_again_and_again() {
     for _ in 0..2 {
         let Measurement::Time { ns_per_op, refused } = trials[0].run() else { panic!("a time") };
         assert!(ns_per_op > 0.0 && refused == 0);
+    }
+}
+
+#[test]
+fn heap_maps_show_what_is_live() {
+    let names = ["tlsf", "slab", "floor", "bitmap"].map(str::to_owned);
+    let maps = heap_maps(&OPTIONS, &names);
+    assert_eq!(maps.len(), 3, "a bitmap has no heap");
+    let live = |cells: &[u8]| cells.iter().map(|&cell| u64::from(cell)).sum::<u64>();
+    for map in &maps {
+        assert!(map.largest_free < map.pool_bytes && map.largest_free > 0, "{}", map.allocator);
+        // 2048 blocks of 514 bytes are live on average: a quarter of the pool.
+        let share = live(&map.cells) as f64 / (255 * map.cells.len()) as f64;
+        assert!((0.2..0.3).contains(&share), "{}: {share}", map.allocator);
     }
 }

@@ -63,9 +63,14 @@ impl Floor {
 // SAFETY: a block is cut from the pool once, and is on a list while it is free.
 unsafe impl ByteHeap for Floor {
     const NAME: &'static str = "floor";
+    const MERGES: bool = false;
 
     unsafe fn new(pool: NonNull<[u8]>) -> Option<Self> {
         Some(Self { next: pool.cast(), left: pool.len(), free: [None; 2 * CLASSES] })
+    }
+
+    fn untouched(&self) -> usize {
+        self.left
     }
 
     #[inline]

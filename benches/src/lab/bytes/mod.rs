@@ -13,6 +13,8 @@ pub mod workloads;
 use std::alloc::Layout;
 use std::ptr::NonNull;
 
+#[cfg(feature = "hosted")]
+pub(crate) use hosted::Global;
 pub(crate) use ours::Engine;
 pub use replay::{Slots, replay};
 
@@ -28,12 +30,20 @@ pub unsafe trait ByteHeap: Sized {
     /// Whether its blocks lie in the pool, so that it may be dropped with blocks still live.
     const IN_POOL: bool = true;
 
+    /// Whether freed memory serves requests of other sizes, too, so that trying for the largest block leaves no trace.
+    const MERGES: bool = true;
+
     /// A fresh heap, or `None` where the pool is too small or of no use to it.
     ///
     /// # Safety
     ///
     /// Until the heap is dropped, `pool` is its alone. The pool is a power of two of pages, aligned to its size.
     unsafe fn new(pool: NonNull<[u8]>) -> Option<Self>;
+
+    /// The memory never handed out, for a heap that never merges.
+    fn untouched(&self) -> usize {
+        0
+    }
 
     /// A block; `layout` is not of size 0.
     fn alloc(&mut self, layout: Layout) -> Option<NonNull<u8>>;
