@@ -97,7 +97,7 @@ fn drawing(size: (i32, i32), description: &str, draw: impl FnOnce(&Canvas<'_>)) 
 
 /// About how wide this text is, in pixels: no less than browsers make it.
 fn width_of(text: &str) -> i32 {
-    i32::try_from(text.chars().count()).unwrap_or(i32::MAX / 16).saturating_mul(TEXT * 6 / 10)
+    i32::try_from(text.chars().count()).unwrap_or(i32::MAX / 16).saturating_mul(TEXT * 13) / 20
 }
 
 /// The start of a text, as much as there is room for.
@@ -105,7 +105,7 @@ fn cut(text: &str, width: i32) -> String {
     if width_of(text) <= width {
         return text.to_owned();
     }
-    let room = usize::try_from(width / (TEXT * 6 / 10)).unwrap_or(0).saturating_sub(1);
+    let room = usize::try_from(width * 20 / (TEXT * 13)).unwrap_or(0).saturating_sub(1);
     text.chars().take(room).chain(['…']).collect()
 }
 
