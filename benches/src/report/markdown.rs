@@ -117,7 +117,7 @@ mod tests {
             tables.contains("| workload | unit | `slab` | best peer | floor |\n| --- | --- | ---: | ---: | ---: |\n")
         );
         assert!(tables.contains("| `bytes/pair-64` | ns/op | 10.0 (0.50×) | 20.0 `rlsf` | 2.00 |\n"), "{tables}");
-        assert!(tables.contains("| `fill/small` | % | 40.0 (0.50×) | 80.0 `rlsf` | 8.0 |\n"), "{tables}");
+        assert!(tables.contains("| `fill/brink/small` | % | 40.0 (0.50×) | 80.0 `rlsf` | 8.0 |\n"), "{tables}");
         assert!(tables.contains("seed 7, on A CPU"));
     }
 

@@ -29,6 +29,7 @@ pub(super) fn percent(share: f64) -> String {
 pub(super) fn times(ratio: f64) -> String {
     match ratio {
         0.0 => "0×".to_owned(),
+        r if r < 0.001 => "<0.001×".to_owned(),
         r if r < 0.095 => format!("{r:.3}×"),
         r if r < 0.9995 => format!("{r:.2}×"),
         _ => format!("{}×", plain(ratio)),
@@ -75,7 +76,7 @@ mod tests {
 
     #[test]
     fn shares_and_ratios_have_fixed_forms() {
-        assert_eq!((times(0.0), times(0.012)), ("0×".to_owned(), "0.012×".to_owned()));
+        assert_eq!([0.0, 1e-6, 0.012].map(times), ["0×", "<0.001×", "0.012×"].map(str::to_owned));
         assert_eq!(
             (percent(0.9315), times(1.0), times(0.333), times(12.34)),
             ("93.2".to_owned(), "1.00×".to_owned(), "0.33×".to_owned(), "12.3×".to_owned())

@@ -35,7 +35,8 @@ pub(super) fn available() -> Available {
             workload("pages/pair/256m", Family::Pages, None, Some(256 << 20)),
             workload("pages/pair/1t", Family::Pages, None, Some(1 << 40)),
             workload("objects/other-thread", Family::Objects, None, None),
-            workload("fill/small", Family::Fill, None, None),
+            workload("fill/brink/small", Family::Fill, None, None),
+            workload("fill/brink/large", Family::Fill, None, None),
             workload("latency/mixed", Family::Latency, None, None),
         ],
         allocators: vec![

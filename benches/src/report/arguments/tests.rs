@@ -30,7 +30,7 @@ fn without_arguments_all_take_part() {
 #[test]
 fn families_workloads_and_folders_of_them_can_be_chosen() {
     let chosen = |line| plan(line).workloads.iter().map(|w| w.name.clone()).collect::<Vec<_>>();
-    assert_eq!(chosen("--only fill,latency"), ["fill/small", "latency/mixed"]);
+    assert_eq!(chosen("--only fill,latency"), ["fill/brink/small", "fill/brink/large", "latency/mixed"]);
     assert_eq!(chosen("--only bytes/4-1024"), ["bytes/4-1024/10000-live", "bytes/4-1024/100000-live"]);
     assert_eq!(chosen("--only bytes/pair-64"), ["bytes/pair-64"]);
 }

@@ -76,8 +76,8 @@ fn written(summary: &Summary<'_>, value: f64) -> String {
 }
 
 impl Measure {
-    /// What stands below the axis.
-    fn axis_title(self) -> &'static str {
+    /// What stands beside an axis.
+    pub(super) fn axis_title(self) -> &'static str {
         match self {
             Self::Time => "ns per operation",
             Self::Share => "%",

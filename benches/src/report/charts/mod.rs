@@ -1,13 +1,13 @@
 //! The drawings of the page: SVG in pixels of its own, coloured from one palette that has a light and a dark side.
 //!
-//! `axis` places values; `bars`, `scaling`, `latency` and `heap_map` are one kind of drawing each.
+//! `axis` places values; `bars`, `lines`, `latency` and `heap_map` are one kind of drawing each.
 
 mod axis;
 pub(in crate::report) mod bars;
 pub(in crate::report) mod heap_map;
 pub(in crate::report) mod latency;
+pub(in crate::report) mod lines;
 pub(in crate::report) mod palette;
-pub(in crate::report) mod scaling;
 
 use plotters::coord::Shift;
 use plotters::prelude::*;
@@ -92,6 +92,8 @@ fn drawing(size: (i32, i32), description: &str, draw: impl FnOnce(&Canvas<'_>)) 
     let mut svg = String::new();
     draw(&Canvas { area: SVGBackend::with_string(&mut svg, (pixels(size.0), pixels(size.1))).into_drawing_area() });
     let description = super::html::escape(description);
+    // What goes without saying, and is said of each of thousands of elements.
+    let svg = svg.replace(" opacity=\"1\"", "");
     svg.replacen("<svg ", &format!("<svg role=\"img\" aria-label=\"{description}\" "), 1)
 }
 

@@ -82,8 +82,8 @@ fn class(measure: Measure, ratio: f64, role: Role) -> &'static str {
 
 /// A last line of geometric means, of allocators that have a figure for all of the workloads.
 fn means(summaries: &[&Summary<'_>], contenders: &[&Contender]) -> String {
-    let mixed = summaries.iter().any(|summary| summary.measure != summaries[0].measure);
-    if summaries.len() < 2 || mixed {
+    // Shares of different things have no mean that says anything.
+    if summaries.len() < 2 || summaries.iter().any(|summary| summary.measure == Measure::Share) {
         return String::new();
     }
     let mean = |contender: &&Contender| {

@@ -8,7 +8,7 @@ mod workload;
 
 use std::fmt::Write as _;
 
-use super::charts::scaling::{self, Against};
+use super::charts::lines::{self, Against};
 use super::charts::{heap_map, palette};
 use super::compare::Agreement;
 use super::html::{Table, anchor, escape};
@@ -119,7 +119,7 @@ fn family_section(results: &Results, summaries: &[Summary<'_>], family: Family) 
     let mut html = format!("<p>{}</p>\n", family.introduction());
     let mut parts = Vec::new();
     let owned: Vec<Summary<'_>> = of_family.iter().map(|&summary| summary.clone()).collect();
-    let lines: Vec<_> = [Against::Live, Against::Space].iter().flat_map(|&a| scaling::groups(&owned, a)).collect();
+    let lines: Vec<_> = Against::ALL.iter().flat_map(|&against| lines::groups(&owned, against)).collect();
     html.push_str("<div class=\"grid\">\n");
     for group in &lines {
         let id = format!("lines-{}-{}", anchor(group.against.title()), anchor(&group.name));

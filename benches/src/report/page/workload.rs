@@ -1,6 +1,6 @@
 //! One workload on the page, or one group of workloads on a line: what it is, the drawing, and all its numbers as text.
 
-use crate::report::charts::scaling::{self, Group};
+use crate::report::charts::lines::{self, Group, Point};
 use crate::report::charts::{bars, latency};
 use crate::report::html::{Table, anchor, escape, prose};
 use crate::report::number;
@@ -28,28 +28,32 @@ pub(super) fn article(summary: &Summary<'_>) -> String {
 
 /// Workloads that differ in size only, as lines.
 pub(super) fn lines(group: &Group<'_, '_>, results: &Results, id: &str) -> String {
-    let title = group.against.title();
+    let (title, measure) = (group.against.title(), group.against.measure());
     let mut head = vec![String::new()];
-    head.extend(group.points.iter().map(|&(size, _)| group.against.write(size)));
+    head.extend(group.points.iter().map(|point| point.label.clone()));
     let mut table = Table::new(&head);
     for contender in &results.allocators {
-        let find = |summary: &Summary<'_>| {
-            summary.rows.iter().find(|row| row.allocator == contender.name).map(|row| value(summary.measure, row.value))
+        let find = |point: &Point<'_, '_>| {
+            let row = point.summary.rows.iter().find(|row| row.allocator == contender.name)?;
+            Some(value(measure, row.value))
         };
-        let cells: Vec<Option<String>> = group.points.iter().map(|(_, summary)| find(summary)).collect();
+        let cells: Vec<Option<String>> = group.points.iter().map(find).collect();
         if cells.iter().any(Option::is_some) {
             let cells: Vec<String> = cells.into_iter().map(Option::unwrap_or_default).collect();
             table.row(&contender.name, &cells);
         }
     }
+    let (what, reading) = match measure {
+        Measure::Share => ("Share", "The same pool, filled with blocks of other sizes.".to_owned()),
+        _ => ("Cost", format!("The same work with more {title}; flat lines scale, steep ones do not.")),
+    };
     format!(
-        "<article id=\"{id}\">\n<h3>Cost against {title}: {}</h3>\n\
-         <p>The same work with more {title}; flat lines scale, steep ones do not.</p>\n\
+        "<article id=\"{id}\">\n<h3>{what} against {title}: {}</h3>\n<p>{reading}</p>\n\
          <dl><dt>Unit</dt><dd>{}</dd></dl>\n<figure>{}</figure>\n\
          <details><summary>The numbers</summary>\n{}</details>\n</article>\n",
         escape(&group.name),
-        Measure::Time.explanation(),
-        scaling::draw(group, results),
+        measure.explanation(),
+        lines::draw(group, results),
         table.finish(),
     )
 }

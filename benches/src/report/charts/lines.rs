@@ -1,5 +1,5 @@
-//! How the cost of the same work grows with the number of live blocks, or with the size of the page space: a line for
-//! each allocator, named at its end.
+//! The same work at several sizes: how its cost grows with the number of live blocks or with the size of the page space,
+//! and how full pools get with several distributions of sizes. A line for each allocator, named at its end.
 
 use plotters::style::RGBColor;
 
@@ -7,76 +7,105 @@ use super::axis::{self, Axis};
 use super::{Anchor, Canvas, TEXT, drawing, palette, width_of};
 use crate::report::number;
 use crate::report::summary::{Measure, Summary};
-use crate::results::{Results, Role, Workload};
+use crate::results::{Results, Role};
 
 const WIDTH: i32 = 560;
-const HEIGHT: i32 = 420;
+const HEIGHT: i32 = 430;
 const LEFT: i32 = 56;
 const TOP: i32 = 30;
-const BOTTOM: i32 = HEIGHT - 52;
+const BOTTOM: i32 = HEIGHT - 64;
 
-/// What the cost is drawn against.
+/// What the figures are drawn against.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::report) enum Against {
-    /// The number of live blocks.
+    /// Cost against the number of live blocks.
     Live,
-    /// The size of the page space.
+    /// Cost against the size of the page space.
     Space,
+    /// Shares against distributions of sizes, which have no order but that of the page.
+    Sizes,
 }
 
-/// Workloads that differ only in what the cost is drawn against.
+/// Workloads that differ only in what the figures are drawn against.
 #[derive(Clone, Debug)]
 pub(in crate::report) struct Group<'s, 'r> {
     /// What they have in common of their names.
     pub(in crate::report) name: String,
     /// What they are drawn against.
     pub(in crate::report) against: Against,
-    /// The workloads, by it, ascending.
-    pub(in crate::report) points: Vec<(u64, &'s Summary<'r>)>,
+    /// The workloads, by their place on the axis, ascending.
+    pub(in crate::report) points: Vec<Point<'s, 'r>>,
+}
+
+/// One workload of a group.
+#[derive(Clone, Debug)]
+pub(in crate::report) struct Point<'s, 'r> {
+    /// Where it is on a logarithmic axis.
+    size: u64,
+    /// What the axis calls it.
+    pub(in crate::report) label: String,
+    /// Its figures.
+    pub(in crate::report) summary: &'s Summary<'r>,
 }
 
 impl Against {
+    /// All there is, in the order of the page.
+    pub(in crate::report) const ALL: [Self; 3] = [Self::Live, Self::Space, Self::Sizes];
+
     /// What the axis shows.
     pub(in crate::report) fn title(self) -> &'static str {
         match self {
             Self::Live => "live blocks",
             Self::Space => "page space",
+            Self::Sizes => "sizes",
         }
     }
 
-    /// A value on the axis, with its unit.
-    pub(in crate::report) fn write(self, value: u64) -> String {
+    /// What is drawn, of which workloads.
+    pub(in crate::report) fn measure(self) -> Measure {
         match self {
-            Self::Live => axis::label(value as f64),
-            Self::Space => number::bytes(value),
+            Self::Live | Self::Space => Measure::Time,
+            Self::Sizes => Measure::Share,
         }
     }
 
-    fn of(self, workload: &Workload) -> Option<u64> {
-        match self {
+    /// The group that a workload belongs to, and its point, if it is the next one of the group after so many.
+    fn place<'s, 'r>(self, summary: &'s Summary<'r>, before: impl Fn(&str) -> u32) -> Option<(String, Point<'s, 'r>)> {
+        let workload = summary.workload;
+        let (folder, last) = workload.name.rsplit_once('/')?;
+        let (name, size, label) = match self {
             // What is live in a larger space is more, too, but it is the space that the cost is drawn against.
-            Self::Live => workload.live.filter(|_| workload.space_bytes.is_none()),
-            Self::Space => workload.space_bytes,
-        }
+            Self::Live => {
+                let live = workload.live.filter(|_| workload.space_bytes.is_none())?;
+                (without_numbers(&workload.name), live, axis::label(live as f64))
+            }
+            Self::Space => {
+                let space = workload.space_bytes?;
+                (without_numbers(&workload.name), space, number::bytes(space))
+            }
+            // Powers of two are equally far apart on a logarithmic axis.
+            Self::Sizes => (folder.to_owned(), 1u64.checked_shl(before(folder))?, last.to_owned()),
+        };
+        Some((name, Point { size, label, summary }))
     }
 }
 
-/// The workloads that lie on a line: timed, and of the same name but for the numbers in its last part, at two sizes or
-/// more.
+/// The workloads that lie on a line: of the same name but for the numbers in its last part (of shares: but for its last
+/// part), at two sizes or more.
 pub(in crate::report) fn groups<'s, 'r>(summaries: &'s [Summary<'r>], against: Against) -> Vec<Group<'s, 'r>> {
     let mut groups: Vec<Group<'s, 'r>> = Vec::new();
-    for summary in summaries.iter().filter(|summary| summary.measure == Measure::Time) {
-        let Some(size) = against.of(summary.workload) else { continue };
-        let name = without_numbers(&summary.workload.name);
-        let at = groups.iter().position(|group| group.name == name).unwrap_or(groups.len());
-        if at == groups.len() {
-            groups.push(Group { name, against, points: Vec::new() });
+    for summary in summaries.iter().filter(|summary| summary.measure == against.measure()) {
+        let find = |name: &str| groups.iter().position(|group| group.name == name);
+        let before = |name: &str| find(name).map_or(0, |at| groups[at].points.len() as u32);
+        let Some((name, point)) = against.place(summary, before) else { continue };
+        match find(&name) {
+            Some(at) => groups[at].points.push(point),
+            None => groups.push(Group { name, against, points: vec![point] }),
         }
-        groups[at].points.push((size, summary));
     }
     for group in &mut groups {
-        group.points.sort_by_key(|&(size, _)| size);
-        group.points.dedup_by_key(|&mut (size, _)| size);
+        group.points.sort_by_key(|point| point.size);
+        group.points.dedup_by_key(|point| point.size);
     }
     groups.retain(|group| group.points.len() > 1);
     groups
@@ -105,11 +134,15 @@ pub(in crate::report) fn draw(group: &Group<'_, '_>, results: &Results) -> Strin
     let lines = lines(group, results);
     let names = lines.iter().map(|line| width_of(line.name)).max().unwrap_or(0).min(WIDTH / 3);
     let right = WIDTH - names - 26;
-    let sizes: Vec<f64> = group.points.iter().map(|&(size, _)| size as f64).collect();
+    let sizes: Vec<f64> = group.points.iter().map(|point| point.size as f64).collect();
     let values: Vec<f64> = lines.iter().flat_map(|line| line.points.iter().map(|&(_, value)| value)).collect();
-    let y = Axis::logarithmic(&values, BOTTOM, TOP);
+    let y = match group.against.measure() {
+        Measure::Share => Axis::linear(100.0, BOTTOM, TOP),
+        Measure::Time | Measure::Latency => Axis::logarithmic(&values, BOTTOM, TOP),
+    };
     let x = SizeAxis::new(&sizes, LEFT + 16, right - 8);
-    let description = format!("{}: nanoseconds per operation against {}", group.name, group.against.title());
+    let measure = group.against.measure();
+    let description = format!("{} against {}: {}", group.name, group.against.title(), measure.explanation());
     drawing((WIDTH, HEIGHT), &description, |canvas| {
         grid(canvas, group, &x, &y, right);
         // Ours last, so that they lie on top.
@@ -123,11 +156,14 @@ pub(in crate::report) fn draw(group: &Group<'_, '_>, results: &Results) -> Strin
 }
 
 fn lines<'r>(group: &Group<'_, 'r>, results: &'r Results) -> Vec<Line<'r>> {
+    let scale = if group.against.measure() == Measure::Share { 100.0 } else { 1.0 };
     let mut lines: Vec<Line<'r>> = Vec::new();
     for contender in &results.allocators {
-        let value = |summary: &Summary<'r>| summary.rows.iter().find(|row| row.allocator == contender.name)?.value;
-        let points: Vec<(u64, f64)> =
-            group.points.iter().filter_map(|&(size, summary)| Some((size, value(summary)?))).collect();
+        let value = |point: &Point<'_, 'r>| {
+            let row = point.summary.rows.iter().find(|row| row.allocator == contender.name)?;
+            Some((point.size, row.value? * scale))
+        };
+        let points: Vec<(u64, f64)> = group.points.iter().filter_map(value).collect();
         let place = lines.iter().filter(|line| line.role == contender.role).count();
         if !points.is_empty() {
             let (name, role) = (contender.name.as_str(), contender.role);
@@ -144,14 +180,22 @@ fn grid(canvas: &Canvas<'_>, group: &Group<'_, '_>, x: &SizeAxis, y: &Axis, righ
         canvas.line((LEFT, at), (right, at), palette::GRID, 1);
         canvas.text(&axis::label(tick), (LEFT - 6, at), Anchor::End, palette::MUTED);
     }
-    for &(size, _) in &group.points {
-        let at = x.at(size as f64);
+    // Labels too wide to stand beside one another stand on two lines in turn.
+    let widest = group.points.iter().map(|point| width_of(&point.label)).max().unwrap_or(0);
+    let room = (right - LEFT) / group.points.len().max(1) as i32;
+    let step = if widest > room { 16 } else { 0 };
+    for (i, point) in group.points.iter().enumerate() {
+        let at = x.at(point.size as f64);
         canvas.line((at, TOP), (at, BOTTOM), palette::GRID, 1);
-        canvas.text(&group.against.write(size), (at, BOTTOM + 14), Anchor::Middle, palette::MUTED);
+        let height = BOTTOM + 14 + step * (i as i32 % 2);
+        canvas.text(&point.label, (at, height), Anchor::Middle, palette::MUTED);
     }
-    canvas.text("ns per operation", (4, 10), Anchor::Start, palette::MUTED);
-    let title = format!("{} (both scales logarithmic)", group.against.title());
-    canvas.text(&title, (i32::midpoint(LEFT, right), BOTTOM + 36), Anchor::Middle, palette::MUTED);
+    canvas.text(group.against.measure().axis_title(), (4, 10), Anchor::Start, palette::MUTED);
+    let title = match group.against {
+        Against::Live | Against::Space => format!("{} (both scales logarithmic)", group.against.title()),
+        Against::Sizes => group.against.title().to_owned(),
+    };
+    canvas.text(&title, (i32::midpoint(LEFT, right), BOTTOM + 36 + step), Anchor::Middle, palette::MUTED);
 }
 
 /// Writes the names beside the ends of the lines, moved apart where they would cover one another.
@@ -165,12 +209,8 @@ fn name_ends(canvas: &Canvas<'_>, lines: &[Line<'_>], x: &SizeAxis, y: &Axis, ri
     for ((from, end, line), height) in ends.into_iter().zip(heights) {
         canvas.dotted_line((end + 8, from), (right + 10, height), line.colour);
         let name = super::cut(line.name, WIDTH - right - 14);
-        canvas.text(
-            &name,
-            (right + 14, height),
-            Anchor::Start,
-            if line.role == Role::Ours { line.colour } else { palette::INK },
-        );
+        let colour = if line.role == Role::Ours { line.colour } else { palette::INK };
+        canvas.text(&name, (right + 14, height), Anchor::Start, colour);
     }
 }
 
@@ -226,6 +266,8 @@ mod tests {
         let (live, space): (Vec<_>, Vec<_>) = (named(Against::Live), named(Against::Space));
         assert_eq!(live, [("bytes/4-1024/…-live".to_owned(), 2)]);
         assert_eq!(space, [("pages/pair/…".to_owned(), 2)]);
+        let sizes: Vec<_> = named(Against::Sizes);
+        assert_eq!(sizes, [("fill/brink".to_owned(), 2)]);
     }
 
     #[test]
