@@ -103,6 +103,14 @@ pub struct Workload {
     pub live: Option<u64>,
     /// How much page space is managed, in bytes, for charts of cost against it.
     pub space_bytes: Option<u64>,
+    /// How many threads do it; only the ratios of one thread are expected to agree from run to run.
+    #[serde(default = "one_thread")]
+    pub threads: u32,
+}
+
+/// What goes for workloads of results that do not say.
+fn one_thread() -> u32 {
+    1
 }
 
 /// What came of one workload with one allocator.
@@ -161,4 +169,35 @@ pub struct HeapMap {
     pub cells: Vec<u8>,
     /// The largest block that can still be had, in bytes.
     pub largest_free: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::synthetic;
+
+    #[test]
+    fn results_survive_being_written_and_read() {
+        let results = synthetic::results();
+        let json = serde_json::to_string(&results).expect("all keys are strings");
+        assert_eq!(serde_json::from_str::<Results>(&json).expect("what was written can be read"), results);
+    }
+
+    #[test]
+    fn results_hold_machine_versions_and_seed() {
+        let json: serde_json::Value = serde_json::to_value(synthetic::results()).expect("all keys are strings");
+        assert_eq!(json["seed"], 7);
+        assert_eq!(json["machine"]["cores"], 2);
+        assert_eq!(json["versions"]["rlsf"], "1.2.3");
+        assert_eq!(json["figures"][0]["outcome"]["time"]["ns_per_op"][0], 9.0);
+    }
+
+    #[test]
+    fn results_of_before_there_were_sides_can_be_read() {
+        let mut json = serde_json::to_value(synthetic::results()).expect("all keys are strings");
+        json.as_object_mut().expect("a struct is a map").remove("allocators");
+        json["workloads"][0].as_object_mut().expect("a struct is a map").remove("threads");
+        let results: Results = serde_json::from_value(json).expect("what is missing has a default");
+        assert!(results.allocators.is_empty() && results.workloads[0].threads == 1);
+    }
 }

@@ -86,6 +86,7 @@ pub fn workloads(options: &Options) -> Vec<Workload> {
             sizes: Distribution::of(drawn).describe("bytes"),
             live: None,
             space_bytes: None,
+            threads: 1,
         }
     };
     all().map(describe).collect()

@@ -53,7 +53,7 @@ impl Table {
     pub(super) fn row(&mut self, name: &str, cells: &[String]) {
         write!(self.html, "<tr><th scope=\"row\">{}</th>", escape(name)).expect("a string takes all");
         for cell in cells {
-            let number = cell.starts_with(|c: char| c.is_ascii_digit() || c == '—');
+            let number = cell.starts_with(|c: char| c.is_ascii_digit() || "<—".contains(c));
             let class = if number { " class=\"n\"" } else { "" };
             write!(self.html, "<td{class}>{}</td>", prose(cell)).expect("a string takes all");
         }

@@ -17,7 +17,7 @@ pub mod run;
 mod statistics;
 pub mod summary;
 #[cfg(test)]
-mod synthetic;
+pub(crate) mod synthetic;
 pub mod table;
 
 pub use program::main;

@@ -214,13 +214,6 @@ impl Row<'_> {
     }
 }
 
-impl Workload {
-    /// Whether one thread does all of it; the names of the others say that they have threads.
-    pub fn is_single_threaded(&self) -> bool {
-        !self.name.contains("thread")
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

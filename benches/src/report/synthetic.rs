@@ -22,11 +22,19 @@ fn allocator(name: &'static str, families: &'static [Family], is_ours: bool) -> 
 
 fn workload(name: &str, family: Family, live: Option<u64>, space_bytes: Option<u64>) -> Workload {
     let title = format!("The title of {name}");
-    Workload { name: name.to_owned(), family, title, sizes: "4 to 1024 bytes, <uniform>".to_owned(), live, space_bytes }
+    Workload {
+        name: name.to_owned(),
+        family,
+        title,
+        sizes: "4 to 1024 bytes, <uniform>".to_owned(),
+        live,
+        space_bytes,
+        threads: 1 + u32::from(name.ends_with("thread")),
+    }
 }
 
 /// What these results are of.
-pub(super) fn available() -> Available {
+pub(crate) fn available() -> Available {
     Available {
         workloads: vec![
             workload("bytes/pair-64", Family::Bytes, Some(1), None),
@@ -52,7 +60,7 @@ pub(super) fn available() -> Available {
 }
 
 /// All of it, in five rounds.
-pub(super) fn plan() -> Plan {
+pub(crate) fn plan() -> Plan {
     let Available { workloads, allocators } = available();
     Plan { options: Options { quick: true, seed: 7 }, rounds: 5, workloads, allocators }
 }
@@ -83,7 +91,7 @@ fn outcome(workload: &Workload, allocator: &str) -> Outcome {
 }
 
 /// Made-up results of that plan.
-pub(super) fn results() -> Results {
+pub(crate) fn results() -> Results {
     let plan = plan();
     let figure = |(workload, allocator): (&Workload, &AllocatorInfo)| Figure {
         workload: workload.name.clone(),

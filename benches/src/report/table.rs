@@ -83,7 +83,7 @@ fn write_columns(out: &mut dyn Write, rows: &[Vec<String>]) -> io::Result<()> {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width_of = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|c| c.chars().count()).max();
     let widths: Vec<usize> = (0..columns).map(|column| width_of(column).unwrap_or(0)).collect();
-    let is_number = |cell: &str| cell.starts_with(|c: char| c.is_ascii_digit() || c == '—');
+    let is_number = |cell: &str| cell.starts_with(|c: char| c.is_ascii_digit() || "<—".contains(c));
     let numeric: Vec<bool> = (0..columns)
         .map(|column| {
             let mut cells = rows.iter().skip(1).filter_map(|row| row.get(column)).filter(|cell| !cell.is_empty());

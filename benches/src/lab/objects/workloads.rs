@@ -38,6 +38,7 @@ pub fn workloads() -> Vec<Workload> {
         sizes: format!("{} bytes each", size_of::<Object>()),
         live: (work == Work::Batch).then_some(BATCH as u64),
         space_bytes: None,
+        threads: if work == Work::Remote { 2 } else { 1 },
     };
     WORKLOADS.iter().map(describe).collect()
 }

@@ -97,6 +97,7 @@ impl PageWorkload {
             sizes: sizes.to_owned(),
             live,
             space_bytes: Some(space),
+            threads: 1,
         }
     }
 }

@@ -72,6 +72,7 @@ fn facts(summary: &Summary<'_>) -> String {
         ("Sizes", (!workload.sizes.is_empty()).then(|| prose(&workload.sizes))),
         ("Live", workload.live.map(|live| format!("{} at a time", number::whole(live)))),
         ("Page space", workload.space_bytes.map(number::bytes)),
+        ("Threads", (workload.threads > 1).then(|| workload.threads.to_string())),
         ("Unit", Some(summary.measure.explanation().to_owned())),
     ];
     let pair = |(name, fact): (&str, Option<String>)| fact.map(|fact| format!("<dt>{name}</dt><dd>{fact}</dd>"));
