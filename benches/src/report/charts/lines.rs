@@ -132,7 +132,7 @@ struct Line<'r> {
 /// Draws a group.
 pub(in crate::report) fn draw(group: &Group<'_, '_>, results: &Results) -> String {
     let lines = lines(group, results);
-    let names = lines.iter().map(|line| width_of(line.name)).max().unwrap_or(0).min(WIDTH / 3);
+    let names = lines.iter().map(|line| width_of(line.name)).max().unwrap_or(0).min(WIDTH * 3 / 8);
     let right = WIDTH - names - 26;
     let sizes: Vec<f64> = group.points.iter().map(|point| point.size as f64).collect();
     let values: Vec<f64> = lines.iter().flat_map(|line| line.points.iter().map(|&(_, value)| value)).collect();

@@ -14,7 +14,7 @@ use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 /// The size of the text in drawings, in pixels.
-const TEXT: i32 = 14;
+const TEXT: i32 = 15;
 
 /// Something to draw on, which becomes a string. A string takes all that is drawn, so nothing here fails.
 struct Canvas<'s> {

@@ -73,8 +73,8 @@ pub(super) fn agreement(agreements: &[Agreement]) -> Section {
         writeln!(html, "<details{open}><summary>{summary}</summary>\n{table}</details>").expect(ALL);
     }
     html.push_str(
-        "<p>Half the rounds are a shorter run than all of them, so halves differ more than two runs would. On a quiet machine \
-         two runs agree on nearly all, on a busy one on few.</p>\n",
+        "<p>Half the rounds are a shorter run than all of them, so halves differ more than two runs would. Nothing \
+         else should run meanwhile: other programs move ratios more than anything else does.</p>\n",
     );
     section("agreement", "What to rely on", html)
 }
