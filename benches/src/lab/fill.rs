@@ -203,7 +203,7 @@ impl<H: ByteHeap> FillTrial<H> {
         }
         let pool_bytes = pool.len() as f64;
         // So many that most of the blocks that filled it in order are gone.
-        let refusals = 2 * filling.live.len();
+        let refusals = filling.live.len();
         let share = match look {
             Look::FirstRefusal => filling.live_bytes as f64 / pool_bytes,
             Look::Brink => filling.churn(refusals) / pool_bytes,

@@ -48,7 +48,7 @@ pub trait Trial {
 /// What one round of a trial measured.
 #[derive(Clone, Debug)]
 pub enum Measurement {
-    /// The mean time of an operation.
+    /// The mean time of an operation, of the fastest of the passes that fit the round.
     Time {
         /// In nanoseconds.
         ns_per_op: f64,

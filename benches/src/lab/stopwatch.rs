@@ -2,10 +2,18 @@
 
 use std::time::{Duration, Instant};
 
+use super::Measurement;
+
 /// How long the timed part of a round may take: what is slow does less of its list.
 #[must_use]
 pub fn budget(quick: bool) -> Duration {
     Duration::from_millis(if quick { 30 } else { 250 })
+}
+
+/// For how long a round repeats what it does, to keep the fastest: what is slow is done once.
+#[must_use]
+pub fn repeating(quick: bool) -> Duration {
+    budget(quick) / 2
 }
 
 /// How long the untimed preparations of a round may take, before the trial is given up.
@@ -41,6 +49,22 @@ pub fn prepare<T>(items: &[T], budget: Duration, step: impl FnMut(&T)) -> bool {
     let (head, tail) = items.split_at(items.len() / 16);
     let (done, for_head) = run(head, budget / 8, &mut step);
     done == head.len() && run(tail, budget.saturating_sub(for_head), &mut step).0 == tail.len()
+}
+
+/// Measures again and again until the budget is spent, once at least, and keeps the fastest: whatever else a machine does
+/// makes a pass slower, never faster. Where there is no time to compare, the first measurement stands.
+pub(super) fn fastest(budget: Duration, mut measure: impl FnMut() -> Measurement) -> Measurement {
+    let begun = Instant::now();
+    let mut best = measure();
+    while let Measurement::Time { ns_per_op: fast, .. } = best
+        && begun.elapsed() < budget
+    {
+        match measure() {
+            Measurement::Time { ns_per_op, .. } if ns_per_op >= fast => {}
+            faster_or_none => best = faster_or_none,
+        }
+    }
+    best
 }
 
 /// Nanoseconds for each of `operations`.

@@ -134,7 +134,7 @@ impl HeapVisitor for Collect<'_> {
     }
 }
 
-/// A list replayed in a fresh heap each round.
+/// A list replayed in a fresh heap each time.
 struct ByteTrial<H> {
     workload: String,
     list: Lazy<OperationList>,
@@ -147,7 +147,7 @@ struct ByteTrial<H> {
 
 impl<H: ByteHeap> ByteTrial<H> {
     fn round(&self, list: &OperationList, pool: NonNull<[u8]>) -> Measurement {
-        // SAFETY: the pool is lent to this round; the heap is dropped with it.
+        // SAFETY: the pool is lent to the caller; the heap is dropped before the next one is made.
         let Some(mut heap) = (unsafe { H::new(pool) }) else {
             return Measurement::none("it makes nothing of a pool of this size");
         };
@@ -188,7 +188,9 @@ impl<H: ByteHeap> Trial for ByteTrial<H> {
             return Measurement::none(why);
         }
         let list = self.list.get();
-        let measured = self.pools.lend(pool_size(list), |pool| self.round(list, pool));
+        let measured = self.pools.lend(pool_size(list), |pool| {
+            stopwatch::fastest(stopwatch::repeating(self.options.quick), || self.round(list, pool))
+        });
         if let Measurement::None { why } = &measured {
             self.gave_up = Some(why.clone());
         }

@@ -105,7 +105,7 @@ impl Collect<'_> {
             name: self.workload.full_name(),
             work: if self.options.quick { self.workload.quick } else { self.workload.work },
             seed: self.options.seed,
-            budget: stopwatch::budget(self.options.quick) / 2,
+            repeating: stopwatch::repeating(self.options.quick),
             pools: Rc::clone(self.pools),
             source: PhantomData,
         }));
@@ -182,7 +182,7 @@ struct CollectionTrial<S> {
     work: Work,
     seed: u64,
     /// How long a round goes on doing the work again.
-    budget: Duration,
+    repeating: Duration,
     pools: Rc<Pools>,
     source: PhantomData<S>,
 }
@@ -226,16 +226,6 @@ impl<S: Source> Trial for CollectionTrial<S> {
     }
 
     fn run(&mut self) -> Measurement {
-        // Short work is done several times; the fastest counts, since whatever disturbs it can only make it slower.
-        let begun = Instant::now();
-        let mut fastest = self.once();
-        while begun.elapsed() < self.budget {
-            if let (Measurement::Time { ns_per_op: fast, .. }, Measurement::Time { ns_per_op, refused }) =
-                (&fastest, self.once())
-            {
-                fastest = Measurement::Time { ns_per_op: fast.min(ns_per_op), refused };
-            }
-        }
-        fastest
+        stopwatch::fastest(self.repeating, || self.once())
     }
 }
