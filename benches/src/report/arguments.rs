@@ -11,7 +11,7 @@ use crate::lab::{self, AllocatorInfo, Options};
 use crate::results::{Contender, Family, Role, Workload};
 
 /// How often each pair is run where the command line does not say.
-const DEFAULT_ROUNDS: usize = 11;
+const DEFAULT_ROUNDS: usize = 7;
 /// The same for `--quick`.
 const QUICK_ROUNDS: usize = 5;
 /// Fewer rounds give no median to rely on; more take days.
