@@ -1,0 +1,13 @@
+//! Compares allocators of objects of one type: a group for each workload.
+
+mod groups;
+
+use allocator_benches::results::Family;
+use criterion::{Criterion, criterion_group, criterion_main};
+
+fn objects(c: &mut Criterion) {
+    groups::compare(c, Family::Objects);
+}
+
+criterion_group!(benches, objects);
+criterion_main!(benches);

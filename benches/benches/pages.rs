@@ -1,0 +1,13 @@
+//! Compares page allocators on spaces from 256 MiB to 1 TiB: a group for each workload.
+
+mod groups;
+
+use allocator_benches::results::Family;
+use criterion::{Criterion, criterion_group, criterion_main};
+
+fn pages(c: &mut Criterion) {
+    groups::compare(c, Family::Pages);
+}
+
+criterion_group!(benches, pages);
+criterion_main!(benches);

@@ -1,0 +1,71 @@
+//! The byte engines of this family.
+
+use std::alloc::Layout;
+use std::ptr::NonNull;
+
+use allocator::{BuddyByteAllocator, ByteAllocator, SlabByteAllocator, TlsfByteAllocator};
+
+use super::ByteHeap;
+
+/// A name for an engine that makes itself from nothing.
+pub(crate) trait Engine: ByteAllocator + 'static {
+    /// Its name on the command line.
+    const NAME: &'static str;
+
+    /// An engine without memory.
+    fn empty() -> Self;
+}
+
+macro_rules! engines {
+    ($($engine:ty: $name:literal;)*) => {
+        $(impl Engine for $engine {
+            const NAME: &'static str = $name;
+
+            fn empty() -> Self {
+                <$engine>::new()
+            }
+        })*
+    };
+}
+
+engines! {
+    SlabByteAllocator: "slab";
+    TlsfByteAllocator: "tlsf";
+    BuddyByteAllocator: "buddy";
+}
+
+pub(super) type Slab = Ours<SlabByteAllocator>;
+pub(super) type Tlsf = Ours<TlsfByteAllocator>;
+pub(super) type Buddy = Ours<BuddyByteAllocator>;
+
+/// An engine of the family.
+pub(crate) struct Ours<A>(A);
+
+// SAFETY: that is the contract of a `ByteAllocator`.
+unsafe impl<A: Engine> ByteHeap for Ours<A> {
+    const NAME: &'static str = A::NAME;
+
+    unsafe fn new(pool: NonNull<[u8]>) -> Option<Self> {
+        let mut engine = A::empty();
+        // SAFETY: the pool is the heap's alone.
+        unsafe { engine.init(pool.addr().get(), pool.len()) }.ok()?;
+        Some(Self(engine))
+    }
+
+    #[inline]
+    fn alloc(&mut self, layout: Layout) -> Option<NonNull<u8>> {
+        self.0.alloc(layout).ok()
+    }
+
+    #[inline]
+    unsafe fn dealloc(&mut self, block: NonNull<u8>, layout: Layout) {
+        // SAFETY: as promised.
+        unsafe { self.0.dealloc(block, layout) }
+    }
+
+    #[inline]
+    unsafe fn realloc(&mut self, block: NonNull<u8>, layout: Layout, new_size: usize) -> Option<NonNull<u8>> {
+        // SAFETY: as promised.
+        unsafe { self.0.realloc(block, layout, new_size) }.ok()
+    }
+}

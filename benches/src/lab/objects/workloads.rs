@@ -1,0 +1,139 @@
+//! The workloads of objects, and their trials.
+
+use std::hint::black_box;
+use std::time::Instant;
+
+use super::{Object, ObjectCache, ObjectVisitor, Remote, chunks, visit_caches};
+use crate::lab::{Measurement, Options, Selection, Trial, stopwatch};
+use crate::results::{Family, Workload};
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Work {
+    Pair,
+    Batch,
+    Remote,
+}
+
+const BATCH: usize = 1_000_000;
+
+/// The name and the title of each workload.
+const WORKLOADS: [(Work, &str, &str); 3] = [
+    (Work::Pair, "objects/pair", "an object is taken and given back at once"),
+    (Work::Batch, "objects/batch-1m", "a million objects are taken, then given back in the same order"),
+    (
+        Work::Remote,
+        "objects/freed-elsewhere",
+        "one thread takes objects and hands them over, a thousand at a time, to another that gives them back; \
+         time for each object",
+    ),
+];
+
+/// The workloads of objects for the report.
+#[must_use]
+pub fn workloads() -> Vec<Workload> {
+    let describe = |&(work, name, title): &(Work, &str, &str)| Workload {
+        name: name.to_owned(),
+        family: Family::Objects,
+        title: title.to_owned(),
+        sizes: format!("{} bytes each", size_of::<Object>()),
+        live: (work == Work::Batch).then_some(BATCH as u64),
+        space_bytes: None,
+        threads: if work == Work::Remote { 2 } else { 1 },
+    };
+    WORKLOADS.iter().map(describe).collect()
+}
+
+/// The trials of those workloads and caches that are wanted.
+#[must_use]
+pub(in crate::lab) fn trials(options: &Options, wanted: &Selection<'_>) -> Vec<Box<dyn Trial>> {
+    let mut trials = Vec::new();
+    for &(work, name, _) in WORKLOADS.iter().filter(|(_, name, _)| wanted.workload(name)) {
+        visit_caches(&mut Collect { work, name, options: *options, wanted, trials: &mut trials });
+    }
+    trials
+}
+
+struct Collect<'a> {
+    work: Work,
+    name: &'static str,
+    options: Options,
+    wanted: &'a Selection<'a>,
+    trials: &'a mut Vec<Box<dyn Trial>>,
+}
+
+impl ObjectVisitor for Collect<'_> {
+    fn visit<O: ObjectCache + 'static>(&mut self, remote: Result<Remote, &'static str>) {
+        if self.wanted.allocator(O::NAME) {
+            let (work, name, options) = (self.work, self.name, self.options);
+            self.trials.push(Box::new(ObjectTrial::<O> { work, name, options, remote, held: Vec::new() }));
+        }
+    }
+}
+
+struct ObjectTrial<O: ObjectCache> {
+    work: Work,
+    name: &'static str,
+    options: Options,
+    remote: Result<Remote, &'static str>,
+    /// Room for the objects of a batch, kept so that its own page faults are over after the first round.
+    held: Vec<O::Held>,
+}
+
+/// Pairs, in a cache that has nothing else to do.
+fn pairs<O: ObjectCache>(options: &Options) -> Measurement {
+    chunks::reserve(1);
+    let Some(mut cache) = O::new() else {
+        return Measurement::none("it has no memory to begin with");
+    };
+    let items = vec![(); if options.quick { 200_000 } else { 1_000_000 }];
+    let mut refused = 0;
+    let (done, elapsed) = stopwatch::run(&items, stopwatch::budget(options.quick), |()| match cache.alloc(1) {
+        Some(held) => {
+            black_box(cache.free(black_box(held)));
+        }
+        None => refused += 1,
+    });
+    Measurement::Time { ns_per_op: stopwatch::ns_per_op(elapsed, 2 * done), refused }
+}
+
+/// A million objects at a time.
+fn batch<O: ObjectCache>(held: &mut Vec<O::Held>) -> Measurement {
+    // A quarter more than the objects alone, for headers.
+    chunks::reserve(BATCH * size_of::<Object>() / chunks::CHUNK_SIZE * 5 / 4);
+    held.reserve(BATCH);
+    let Some(mut cache) = O::new() else {
+        return Measurement::none("it has no memory to begin with");
+    };
+    let begun = Instant::now();
+    held.extend((0..BATCH as u64).map_while(|number| cache.alloc(number)));
+    let taken = held.len();
+    let sum = held.drain(..).fold(0_u64, |sum, object| sum.wrapping_add(cache.free(object)));
+    let elapsed = begun.elapsed();
+    let expected: u64 = (0..taken as u64).sum();
+    assert_eq!(sum, expected, "objects came back as they were written");
+    Measurement::Time { ns_per_op: stopwatch::ns_per_op(elapsed, 2 * taken), refused: (BATCH - taken) as u64 }
+}
+
+impl<O: ObjectCache> Trial for ObjectTrial<O> {
+    fn workload(&self) -> &str {
+        self.name
+    }
+
+    fn allocator(&self) -> &str {
+        O::NAME
+    }
+
+    fn run(&mut self) -> Measurement {
+        let quick = self.options.quick;
+        stopwatch::fastest(stopwatch::repeating(quick), || match (self.work, self.remote) {
+            (Work::Pair, _) => pairs::<O>(&self.options),
+            (Work::Batch, _) => batch::<O>(&mut self.held),
+            (Work::Remote, Err(why)) => Measurement::none(why),
+            (Work::Remote, Ok(remote)) => {
+                // Far more than the objects that are under way between the threads.
+                chunks::reserve(64);
+                remote(if quick { 300_000 } else { 2_000_000 })
+            }
+        })
+    }
+}

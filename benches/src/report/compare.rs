@@ -1,0 +1,154 @@
+//! Whether two runs, or the halves of one, come to the same ratios.
+
+use super::number;
+use super::statistics::difference;
+use super::summary::{Part, summarise};
+use crate::results::Results;
+
+/// By how much two runs may differ, on a quiet machine.
+pub const TOLERANCE: f64 = 0.15;
+
+/// A ratio that a run prints.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Ratio {
+    /// The name of the workload.
+    pub workload: String,
+    /// The name of the allocator.
+    pub allocator: String,
+    /// What it is the ratio to.
+    pub base: &'static str,
+    /// The ratio.
+    pub value: f64,
+}
+
+/// What came of a comparison.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Agreement {
+    /// What was compared, as in "the two halves of the rounds".
+    pub what: String,
+    /// How many ratios both sides have.
+    pub compared: usize,
+    /// Those that differ by more than [`TOLERANCE`], with the other side's value, the farthest apart first.
+    pub apart: Vec<(Ratio, f64)>,
+}
+
+impl Agreement {
+    /// How many ratios agreed, in a sentence.
+    pub fn sentence(&self) -> String {
+        if self.compared == 0 {
+            return format!("There is nothing to compare between {}.", self.what);
+        }
+        let percent = number::whole((TOLERANCE * 100.0).round() as u64);
+        let (agreed, all) = (self.compared - self.apart.len(), self.compared);
+        let (agreed, all) = (number::whole(agreed as u64), number::whole(all as u64));
+        format!("{agreed} of {all} single-threaded ratios agree within {percent} % between {}.", self.what)
+    }
+}
+
+/// The ratios of the first half of the rounds against those of the second.
+pub fn halves(results: &Results) -> Agreement {
+    let what = "the first and the second half of the rounds".to_owned();
+    compare(what, &ratios(results, Part::First), &ratios(results, Part::Second))
+}
+
+/// The ratios of two runs.
+pub fn runs(this: &Results, other: &Results) -> Agreement {
+    let different = [
+        (this.quick != other.quick).then_some("one of them quick"),
+        (this.seed != other.seed).then_some("with another seed"),
+        (this.machine.cpu != other.machine.cpu).then_some("on another processor"),
+    ];
+    let different: Vec<&str> = different.into_iter().flatten().collect();
+    let what = if different.is_empty() {
+        "this run and another".to_owned()
+    } else {
+        format!("this run and another ({})", different.join(", "))
+    };
+    compare(what, &ratios(this, Part::All), &ratios(other, Part::All))
+}
+
+/// All single-threaded ratios of a run.
+fn ratios(results: &Results, part: Part) -> Vec<Ratio> {
+    let mut ratios = Vec::new();
+    for summary in summarise(results, part).iter().filter(|summary| summary.workload.threads == 1) {
+        for row in &summary.rows {
+            for (base, value) in [("the best peer", row.to_peer), ("the floor", row.to_floor)] {
+                ratios.extend(value.map(|value| Ratio {
+                    workload: summary.workload.name.clone(),
+                    allocator: row.allocator.to_owned(),
+                    base,
+                    value,
+                }));
+            }
+        }
+    }
+    ratios
+}
+
+fn compare(what: String, first: &[Ratio], second: &[Ratio]) -> Agreement {
+    let same = |a: &Ratio, b: &Ratio| (&a.workload, &a.allocator, a.base) == (&b.workload, &b.allocator, b.base);
+    let both: Vec<(&Ratio, f64)> =
+        first.iter().filter_map(|a| Some((a, second.iter().find(|b| same(a, b))?.value))).collect();
+    let mut apart: Vec<(Ratio, f64)> = both
+        .iter()
+        .filter(|(ratio, other)| difference(ratio.value, *other) > TOLERANCE)
+        .map(|(ratio, other)| ((*ratio).clone(), *other))
+        .collect();
+    apart.sort_by(|(a, a_other), (b, b_other)| difference(b.value, *b_other).total_cmp(&difference(a.value, *a_other)));
+    Agreement { what, compared: both.len(), apart }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::synthetic;
+    use crate::results::Outcome;
+
+    #[test]
+    fn a_run_agrees_with_itself() {
+        let results = synthetic::results();
+        let agreement = runs(&results, &results);
+        assert!(agreement.compared > 0 && agreement.apart.is_empty(), "{agreement:?}");
+        assert!(agreement.sentence().ends_with("agree within 15 % between this run and another."));
+    }
+
+    #[test]
+    fn a_ratio_that_moved_is_named() {
+        let (mut this, other) = (synthetic::results(), synthetic::results());
+        let figure = this.figures.iter_mut().find(|f| f.allocator == "slab").unwrap();
+        let Outcome::Time { ns_per_op, .. } = &mut figure.outcome else { panic!("the first workload is timed") };
+        ns_per_op.iter_mut().for_each(|ns| *ns *= 1.2);
+        let agreement = runs(&this, &other);
+        let named: Vec<_> = agreement.apart.iter().map(|(r, _)| (r.allocator.as_str(), r.base)).collect();
+        assert_eq!(named, [("slab", "the best peer"), ("slab", "the floor")]);
+    }
+
+    #[test]
+    fn rounds_that_drift_apart_are_named() {
+        let mut results = synthetic::results();
+        let figure = results.figures.iter_mut().find(|f| f.allocator == "slab").unwrap();
+        figure.outcome = Outcome::Time { ns_per_op: vec![10.0, 10.0, 20.0, 20.0, 20.0], refused: 0 };
+        assert!(halves(&results).apart.iter().any(|(r, second)| r.allocator == "slab" && *second > 1.5 * r.value));
+    }
+
+    #[test]
+    fn work_of_several_threads_is_left_out() {
+        let results = synthetic::results();
+        assert!(results.workloads.iter().any(|w| w.name == "objects/other-thread" && w.threads == 2));
+        assert!(ratios(&results, Part::All).iter().all(|ratio| ratio.workload != "objects/other-thread"));
+    }
+
+    #[test]
+    fn other_circumstances_are_mentioned() {
+        let (this, mut other) = (synthetic::results(), synthetic::results());
+        other.seed += 1;
+        assert_eq!(runs(&this, &other).what, "this run and another (with another seed)");
+    }
+
+    #[test]
+    fn nothing_in_common_is_said() {
+        let (this, mut other) = (synthetic::results(), synthetic::results());
+        other.figures.clear();
+        assert!(runs(&this, &other).sentence().starts_with("There is nothing to compare"));
+    }
+}

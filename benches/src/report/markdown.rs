@@ -1,0 +1,151 @@
+//! The figures as Markdown for a README: one table for each family of workloads, generated, never typed.
+
+use std::fmt::Write as _;
+
+use super::number;
+use super::summary::{Part, Row, Summary, summarise};
+use crate::results::{Family, Results, Role};
+
+/// What stands before the tables in a file that holds them.
+pub const BEGIN: &str = "<!-- report:begin -->";
+/// What stands behind them.
+pub const END: &str = "<!-- report:end -->";
+
+/// The tables, between [`BEGIN`] and [`END`].
+pub fn tables(results: &Results) -> String {
+    let mut text =
+        format!("{BEGIN}\n<!-- written by the report of `benches`; do not edit -->\n\n{}\n", preface(results));
+    let summaries = summarise(results, Part::All);
+    let mut families: Vec<Family> = Vec::new();
+    for summary in &summaries {
+        if !families.contains(&summary.workload.family) {
+            families.push(summary.workload.family);
+        }
+    }
+    for family in families {
+        let of_family: Vec<&Summary<'_>> = summaries.iter().filter(|s| s.workload.family == family).collect();
+        text.push('\n');
+        text.push_str(&table(results, &of_family));
+    }
+    text.push_str(END);
+    text.push('\n');
+    text
+}
+
+/// The text of a file with the tables put between its markers.
+///
+/// # Errors
+///
+/// A line that says which marker is missing.
+pub fn put_into(file: &str, tables: &str) -> Result<String, String> {
+    let begin = file.find(BEGIN).ok_or_else(|| format!("there is no line `{BEGIN}`"))?;
+    let length = file[begin..].find(END).ok_or_else(|| format!("there is no line `{END}` after `{BEGIN}`"))?;
+    let rest = &file[begin + length + END.len()..];
+    Ok(format!("{}{}{rest}", &file[..begin], tables.trim_end()))
+}
+
+fn preface(results: &Results) -> String {
+    let quick = if results.quick { ", workloads cut short" } else { "" };
+    format!(
+        "Medians of {} rounds{quick}, seed {}, on {} ({}); in brackets the ratio to the best peer.",
+        results.rounds, results.seed, results.machine.cpu, results.machine.rustc
+    )
+}
+
+/// One line for each workload; a column for each allocator of ours, the best peer, and the floor.
+fn table(results: &Results, summaries: &[&Summary<'_>]) -> String {
+    let row_of = |summary: &Summary<'_>, name: &str| summary.rows.iter().position(|row| row.allocator == name);
+    let takes_part = |name: &str| summaries.iter().any(|summary| row_of(summary, name).is_some());
+    let columns = |role: Role| {
+        let of_role = results.allocators.iter().filter(move |a| a.role == role);
+        of_role.map(|a| a.name.as_str()).filter(|name| takes_part(name)).collect::<Vec<_>>()
+    };
+    let (ours, floors) = (columns(Role::Ours), columns(Role::Floor));
+
+    let mut head = vec!["workload".to_owned(), "unit".to_owned()];
+    head.extend(ours.iter().map(|name| code(name)));
+    head.push("best peer".to_owned());
+    head.extend(floors.iter().map(|name| escape(name)));
+    let rule: Vec<String> =
+        head.iter().enumerate().map(|(i, _)| if i < 2 { "---" } else { "---:" }.to_owned()).collect();
+
+    let mut text = line(&head) + &line(&rule);
+    for summary in summaries {
+        let find = |name: &str| row_of(summary, name).map(|i| &summary.rows[i]);
+        let mut cells = vec![code(&summary.workload.name), summary.measure.unit().to_owned()];
+        cells.extend(ours.iter().map(|name| cell(summary, find(name), true)));
+        cells.push(match summary.best_peer {
+            Some(name) => format!("{} {}", cell(summary, find(name), false), code(name)),
+            None => "—".to_owned(),
+        });
+        cells.extend(floors.iter().map(|name| cell(summary, find(name), false)));
+        text.push_str(&line(&cells));
+    }
+    text
+}
+
+fn cell(summary: &Summary<'_>, row: Option<&Row<'_>>, with_ratio: bool) -> String {
+    let Some((row, value)) = row.and_then(|row| Some((row, row.value?))) else { return "—".to_owned() };
+    let mut text = summary.measure.write(value);
+    if let Some(ratio) = row.to_peer.filter(|_| with_ratio) {
+        write!(text, " ({})", number::times(ratio)).expect("a string takes all");
+    }
+    text
+}
+
+fn line(cells: &[String]) -> String {
+    format!("| {} |\n", cells.join(" | "))
+}
+
+fn code(name: &str) -> String {
+    format!("`{}`", name.replace('`', "'").replace('|', "\\|"))
+}
+
+fn escape(text: &str) -> String {
+    text.replace('|', "\\|").replace('<', "&lt;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::synthetic;
+
+    #[test]
+    fn the_tables_are_what_a_readme_shows() {
+        let tables = tables(&synthetic::results());
+        assert!(
+            tables.contains("| workload | unit | `slab` | best peer | floor |\n| --- | --- | ---: | ---: | ---: |\n")
+        );
+        assert!(tables.contains("| `bytes/pair-64` | ns/op | 10.0 (0.50×) | 20.0 `rlsf` | 2.00 |\n"), "{tables}");
+        assert!(tables.contains("| `fill/brink/small` | % | 40.0 (0.50×) | 80.0 `rlsf` | 8.0 |\n"), "{tables}");
+        assert!(tables.contains("seed 7, on A CPU"));
+    }
+
+    #[test]
+    fn the_same_results_give_the_same_text() {
+        assert_eq!(tables(&synthetic::results()), tables(&synthetic::results()));
+    }
+
+    #[test]
+    fn tables_take_the_place_of_older_ones() {
+        let tables = tables(&synthetic::results());
+        let file = format!("before\n{BEGIN}\nold\n{END}\nafter\n");
+        let once = put_into(&file, &tables).unwrap();
+        assert!(once.starts_with("before\n<!-- report:begin -->\n<!-- written") && once.ends_with("end -->\nafter\n"));
+        assert!(!once.contains("old"));
+        assert_eq!(put_into(&once, &tables).unwrap(), once, "a second time changes nothing");
+    }
+
+    #[test]
+    fn a_file_without_markers_is_refused() {
+        assert!(put_into("text", "").unwrap_err().contains(BEGIN));
+        assert!(put_into(&format!("{END}\n{BEGIN}"), "").unwrap_err().contains(END));
+    }
+
+    #[test]
+    fn results_of_nothing_give_empty_tables() {
+        let mut results = synthetic::results();
+        results.workloads.clear();
+        assert!(tables(&results).ends_with(END.to_owned().as_str()) || tables(&results).ends_with("end -->\n"));
+    }
+}

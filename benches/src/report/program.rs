@@ -1,0 +1,150 @@
+//! What the program does, from the command line to the exit code.
+
+use std::env;
+use std::fs;
+use std::io::{self, ErrorKind, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::error::ErrorKind as ClapErrorKind;
+
+use super::arguments::{Arguments, Available, one_line};
+use super::{check, compare, markdown, page, run, table};
+use crate::results::Results;
+
+/// The command line was wrong.
+const BAD_ARGUMENTS: u8 = 2;
+
+/// Reads the command line and does what it says.
+///
+/// The exit code is 0 for success, 1 for a check that failed or a file that cannot be read or written, and 2 for bad
+/// arguments.
+pub fn main() -> ExitCode {
+    let arguments = match Arguments::parse_from_line(env::args_os()) {
+        Ok(arguments) => arguments,
+        Err(help) if help.kind() == ClapErrorKind::DisplayHelp => {
+            return ended(write_out(|out| write!(out, "{}", help.render())));
+        }
+        Err(error) => return bad_arguments(&one_line(&error)),
+    };
+    let available = Available::in_this_build(&arguments.options());
+    if arguments.list {
+        return ended(write_out(|out| write!(out, "{available}")));
+    }
+    if let Some(file) = &arguments.check {
+        return checked(file, &arguments);
+    }
+    // Before anything is measured: what a long run ends in should not be a missing file.
+    let other = match arguments.against.as_deref().map(read).transpose() {
+        Ok(other) => other,
+        Err(why) => return failed(&why),
+    };
+    let results = match &arguments.from {
+        Some(file) => read(file),
+        None => match arguments.plan(&available) {
+            Ok(plan) => Ok(run::run(&plan)),
+            Err(bad) => return bad_arguments(&bad),
+        },
+    };
+    ended(results.and_then(|results| deliver(&arguments, &results, other.as_ref())))
+}
+
+/// Writes the files, then prints: a reader who closes the pipe has the files all the same.
+fn deliver(arguments: &Arguments, results: &Results, other: Option<&Results>) -> Result<(), String> {
+    let mut agreements = vec![compare::halves(results)];
+    agreements.extend(other.map(|other| compare::runs(results, other)));
+
+    let folder = arguments.out.clone().unwrap_or_else(default_folder);
+    fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    let json = serde_json::to_string(results).map_err(|error| format!("results.json: {error}"))?;
+    let page_file = folder.join("index.html");
+    write_file(&page_file, &page::page(results, &agreements))?;
+    write_file(&folder.join("results.json"), &(json + "\n"))?;
+
+    let tables = markdown::tables(results);
+    if let Some(file) = &arguments.write {
+        let text = fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
+        let text = markdown::put_into(&text, &tables).map_err(|why| format!("{}: {why}", file.display()))?;
+        write_file(file, &text)?;
+    }
+    write_out(|out| {
+        if arguments.markdown {
+            return if arguments.write.is_some() { Ok(()) } else { out.write_all(tables.as_bytes()) };
+        }
+        table::write(out, results)?;
+        for agreement in &agreements {
+            writeln!(out)?;
+            table::write_agreement(out, agreement)?;
+        }
+        writeln!(out, "\nThe page: {}", page_file.display())
+    })
+}
+
+fn checked(file: &Path, arguments: &Arguments) -> ExitCode {
+    let results = match read(file) {
+        Ok(results) => results,
+        Err(why) => return failed(&why),
+    };
+    // What there is can depend on what the run was asked for.
+    let arguments = Arguments { quick: results.quick, seed: results.seed, ..arguments.clone() };
+    let plan = match arguments.plan(&Available::in_this_build(&arguments.options())) {
+        Ok(plan) => plan,
+        Err(bad) => return bad_arguments(&bad),
+    };
+    let (pairs, missing) = (plan.pairs().count(), check::missing(&results, &plan));
+    if missing.is_empty() {
+        return ended(write_out(|out| writeln!(out, "{}: all {pairs} pairs are there", file.display())));
+    }
+    let list: String = missing.iter().map(|line| format!("\n  {line}")).collect();
+    failed(&format!("{}: {} of {pairs} pairs are missing or incomplete:{list}", file.display(), missing.len()))
+}
+
+/// `report` in the folder that cargo builds this program into.
+fn default_folder() -> PathBuf {
+    // The program lies in `target/release`, or below it if it was built for a named target.
+    let target = env::current_exe().ok().and_then(|program| {
+        program.ancestors().find(|folder| folder.join("CACHEDIR.TAG").is_file()).map(Path::to_path_buf)
+    });
+    target.unwrap_or_else(|| PathBuf::from("target")).join("report")
+}
+
+fn read(file: &Path) -> Result<Results, String> {
+    let text = fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
+    serde_json::from_str(&text).map_err(|error| format!("{}: no results of a report: {error}", file.display()))
+}
+
+fn write_file(file: &Path, text: &str) -> Result<(), String> {
+    fs::write(file, text).map_err(|error| format!("{}: {error}", file.display()))
+}
+
+/// Prints. That nobody reads any further is no error.
+fn write_out(print: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), String> {
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    match print(&mut out).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(format!("standard output: {error}")),
+        _ => {
+            // Dropped, it would try again to write what nobody takes.
+            let _ = out.into_parts();
+            Ok(())
+        }
+    }
+}
+
+fn ended(result: Result<(), String>) -> ExitCode {
+    result.map_or_else(|why| failed(&why), |()| ExitCode::SUCCESS)
+}
+
+fn failed(why: &str) -> ExitCode {
+    complain(&format!("error: {why}"));
+    ExitCode::FAILURE
+}
+
+fn bad_arguments(bad: &dyn std::fmt::Display) -> ExitCode {
+    complain(&bad.to_string());
+    ExitCode::from(BAD_ARGUMENTS)
+}
+
+/// Says it on standard error, or to nobody.
+fn complain(text: &str) {
+    let _ = writeln!(io::stderr(), "{text}");
+}

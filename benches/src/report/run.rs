@@ -1,0 +1,184 @@
+//! The rounds: every allocator in turn, again and again, so that a machine whose speed drifts hurts all alike.
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::arguments::Plan;
+use super::machine;
+use super::statistics::{PERCENTILES, percentile};
+use crate::lab::{self, Measurement, Trial};
+use crate::results::{Contender, Family, Figure, Outcome, Results};
+
+/// Runs what was planned, with a progress bar on standard error where that is a terminal.
+pub fn run(plan: &Plan) -> Results {
+    let bar = progress_bar(plan);
+    let names: Vec<String> = plan.allocators.iter().map(|a| a.name.to_owned()).collect();
+    let mut figures = Vec::new();
+    // One workload at a time, so that the pools of only one are alive.
+    for workload in &plan.workloads {
+        bar.set_message(workload.name.clone());
+        let mut trials = lab::trials(&plan.options, std::slice::from_ref(&workload.name), &names);
+        figures.extend(interleave(&mut trials, plan.rounds, |_| bar.inc(1)));
+    }
+    bar.set_message("heap maps");
+    let byte_blocks = plan.workloads.iter().any(|w| matches!(w.family, Family::Bytes | Family::Fill));
+    let heap_maps = if byte_blocks { lab::heap_maps(&plan.options, &names) } else { Vec::new() };
+    bar.finish_and_clear();
+    Results {
+        machine: machine::detect(),
+        versions: plan.allocators.iter().map(|a| (a.name.to_owned(), a.release.to_owned())).collect(),
+        seed: plan.options.seed,
+        rounds: plan.rounds,
+        quick: plan.options.quick,
+        allocators: plan.allocators.iter().map(Contender::from).collect(),
+        workloads: plan.workloads.clone(),
+        figures,
+        heap_maps,
+    }
+}
+
+fn progress_bar(plan: &Plan) -> ProgressBar {
+    let bar = ProgressBar::new((plan.pairs().count() * plan.rounds) as u64);
+    let style = ProgressStyle::with_template("{bar:30} {pos}/{len} runs, {elapsed}, about {eta} to go  {wide_msg}");
+    bar.with_style(style.expect("the template is well-formed"))
+}
+
+/// Runs the trials in turn (A B C, B C A, C A B, …), so many rounds, and says of each run whose it was.
+pub fn interleave(trials: &mut [Box<dyn Trial>], rounds: usize, mut ran: impl FnMut(&dyn Trial)) -> Vec<Figure> {
+    let mut measured: Vec<Vec<Measurement>> = trials.iter().map(|_| Vec::with_capacity(rounds)).collect();
+    for round in 0..rounds {
+        for turn in 0..trials.len() {
+            let whose = (turn + round) % trials.len();
+            measured[whose].push(trials[whose].run());
+            ran(&*trials[whose]);
+        }
+    }
+    let figures = trials.iter().zip(measured).map(|(trial, measurements)| Figure {
+        workload: trial.workload().to_owned(),
+        allocator: trial.allocator().to_owned(),
+        outcome: outcome(measurements),
+    });
+    figures.collect()
+}
+
+/// What the rounds of one trial come to. One that measured nothing makes the whole nothing: a median of the lucky
+/// rounds would say too much.
+fn outcome(rounds: Vec<Measurement>) -> Outcome {
+    let mut ns_per_op = Vec::new();
+    let mut most_refused = 0;
+    let mut shares = Vec::new();
+    let mut latencies = Vec::new();
+    let (count, mut numbers) = (rounds.len(), 0);
+    for measurement in rounds {
+        match measurement {
+            Measurement::None { why } => return Outcome::None { why },
+            Measurement::Time { ns_per_op: ns, refused } => {
+                numbers += usize::from(ns.is_finite());
+                ns_per_op.push(ns);
+                most_refused = most_refused.max(refused);
+            }
+            Measurement::Share(share) => {
+                numbers += usize::from(share.is_finite());
+                shares.push(share);
+            }
+            Measurement::Latency { nanoseconds } => {
+                numbers += usize::from(!nanoseconds.is_empty());
+                latencies.push(nanoseconds);
+            }
+        }
+    }
+    let all = |len| count > 0 && numbers == count && len == count;
+    if all(ns_per_op.len()) {
+        Outcome::Time { ns_per_op, refused: most_refused }
+    } else if all(shares.len()) {
+        Outcome::Share { shares }
+    } else if all(latencies.len()) {
+        latency(latencies)
+    } else {
+        Outcome::None { why: "not every round gave a number".to_owned() }
+    }
+}
+
+fn latency(mut rounds: Vec<Vec<u32>>) -> Outcome {
+    let percentiles_of = |sorted: &[u32]| -> Vec<(f64, f64)> {
+        PERCENTILES.iter().filter_map(|&p| Some((p, f64::from(percentile(sorted, p)?)))).collect()
+    };
+    rounds.iter_mut().for_each(|round| round.sort_unstable());
+    let by_round = rounds.iter().map(|round| percentiles_of(round)).collect();
+    let mut all = rounds.concat();
+    all.sort_unstable();
+    Outcome::Latency { percentiles: percentiles_of(&all), by_round, operations: all.len() as u64 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Answers with one measurement after another.
+    struct Scripted {
+        name: &'static str,
+        answers: Vec<Measurement>,
+    }
+
+    impl Trial for Scripted {
+        fn workload(&self) -> &str {
+            "w"
+        }
+
+        fn allocator(&self) -> &str {
+            self.name
+        }
+
+        fn run(&mut self) -> Measurement {
+            self.answers.remove(0)
+        }
+    }
+
+    fn time(ns_per_op: f64) -> Measurement {
+        Measurement::Time { ns_per_op, refused: 1 }
+    }
+
+    fn trial(name: &'static str, answers: Vec<Measurement>) -> Box<dyn Trial> {
+        Box::new(Scripted { name, answers })
+    }
+
+    #[test]
+    fn allocators_take_turns_and_the_first_turn_goes_round() {
+        let mut trials: Vec<_> =
+            ["a", "b", "c"].map(|name| trial(name, [1.0, 2.0, 3.0].map(time).to_vec())).into_iter().collect();
+        let mut order = String::new();
+        let figures = interleave(&mut trials, 3, |ran| order.push_str(ran.allocator()));
+        assert_eq!(order, "abcbcacab");
+        assert_eq!(figures[1].allocator, "b");
+        assert_eq!(figures[1].outcome, Outcome::Time { ns_per_op: vec![1.0, 2.0, 3.0], refused: 1 });
+    }
+
+    #[test]
+    fn no_trials_and_no_rounds_are_no_trouble() {
+        assert_eq!(interleave(&mut [], 5, |_| ()), []);
+        let figures = interleave(&mut [trial("a", Vec::new())], 0, |_| ());
+        assert!(matches!(figures[0].outcome, Outcome::None { .. }));
+    }
+
+    #[test]
+    fn one_round_without_a_number_makes_none_of_all() {
+        let gave_up = Measurement::None { why: "no memory".to_owned() };
+        assert_eq!(outcome(vec![time(1.0), gave_up]), Outcome::None { why: "no memory".to_owned() });
+        assert!(matches!(outcome(vec![time(1.0), time(f64::NAN)]), Outcome::None { .. }));
+        assert!(matches!(outcome(vec![time(1.0), Measurement::Share(0.5)]), Outcome::None { .. }));
+        assert_eq!(outcome(vec![Measurement::Share(0.5)]), Outcome::Share { shares: vec![0.5] });
+    }
+
+    #[test]
+    fn latencies_of_all_rounds_are_pooled_and_kept_apart() {
+        let rounds = vec![
+            Measurement::Latency { nanoseconds: vec![30, 10, 20] },
+            Measurement::Latency { nanoseconds: vec![5, 1000, 7] },
+        ];
+        let Outcome::Latency { percentiles, by_round, operations } = outcome(rounds) else {
+            panic!("latencies give latencies")
+        };
+        assert_eq!(operations, 6);
+        assert_eq!((percentiles[0], percentiles[4]), ((50.0, 10.0), (100.0, 1000.0)));
+        assert_eq!((by_round[0][0], by_round[1][0]), ((50.0, 20.0), (50.0, 7.0)));
+    }
+}
