@@ -7,6 +7,7 @@
 //! | [`address`] | checked address arithmetic, [`Region`], and the one place where an address becomes a pointer |
 //! | [`regions`] | [`RegionTable`], the memory of an engine that must refuse overlaps |
 //! | `forward` | the traits for `&mut A` |
+//! | [`frames`] | what the native page engines are made of |
 //! | `conformance` | (feature `conformance`) the behavioural test suite for implementations of the traits |
 //!
 //! The crate depends on nothing but `core`; only the `conformance` feature uses `std`.
@@ -39,6 +40,7 @@ pub mod address;
 pub mod conformance;
 pub mod error;
 mod forward;
+pub mod frames;
 pub mod regions;
 pub mod traits;
 

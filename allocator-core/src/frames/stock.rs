@@ -1,0 +1,165 @@
+//! Free pages and blocks that the tree is not told of, as they will soon be wanted again.
+
+use core::ops::Range;
+use core::ptr::NonNull;
+
+use super::chunk::CHUNK_ORDER;
+use super::zone::Zone;
+
+/// How many single pages can be in stock: as many as a word of bits can have.
+const MOST_PAGES: usize = 64;
+
+/// Single pages of one zone. The page freed last is the first to be taken.
+pub(super) struct Pages<N> {
+    /// Where the pages lie.
+    pub(super) zone: Option<NonNull<Zone<N>>>,
+    /// `pages[..len]` are in stock.
+    len: usize,
+    pages: [usize; MOST_PAGES],
+}
+
+impl<N> Pages<N> {
+    pub(super) const fn new() -> Self {
+        Self { zone: None, len: 0, pages: [0; MOST_PAGES] }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = usize> + '_ {
+        self.pages[..self.len].iter().copied()
+    }
+
+    /// Takes a page out, without touching its bit.
+    #[inline]
+    pub(super) fn take_out(&mut self) -> Option<usize> {
+        self.len = self.len.checked_sub(1)?;
+        self.pages.get(self.len).copied()
+    }
+
+    /// Puts a page in whose bit is set; `false` if there is no room, or the stock is another zone's.
+    #[inline]
+    pub(super) fn push(&mut self, zone: NonNull<Zone<N>>, page: usize) -> bool {
+        if self.zone != Some(zone) {
+            return false;
+        }
+        let Some(place) = self.pages.get_mut(self.len) else { return false };
+        *place = page;
+        self.len += 1;
+        true
+    }
+
+    /// Begins an empty stock with a page of any zone.
+    pub(super) fn start(&mut self, zone: NonNull<Zone<N>>, page: usize) {
+        debug_assert!(self.is_empty());
+        self.zone = Some(zone);
+        self.push(zone, page);
+    }
+
+    /// Begins an empty stock with the pages from `first` whose bits are set in `word`, the lowest to be taken first.
+    pub(super) fn fill(&mut self, zone: NonNull<Zone<N>>, first: usize, word: u64) {
+        debug_assert!(self.is_empty());
+        self.zone = Some(zone);
+        let mut left = word;
+        while left != 0 {
+            let bit = left.ilog2() as usize;
+            left &= !(1 << bit);
+            self.push(zone, first + bit);
+        }
+    }
+}
+
+impl<N: super::Node> Pages<N> {
+    /// Takes a page out, and clears its bit.
+    #[inline]
+    pub(super) fn pop(&mut self) -> Option<usize> {
+        let page = self.take_out()?;
+        let mut zone = self.zone?;
+        // SAFETY: a zone with pages in stock is the allocator's, and initialised; no reference to it is alive here.
+        unsafe { zone.as_mut() }.set_free(page, false);
+        Some(page)
+    }
+}
+
+/// Aligned blocks of one order, of a chunk or more: whole chunks, which no page in stock can lie in.
+pub(super) struct Blocks {
+    /// The order; 0 while there is none.
+    order: usize,
+    /// No free block of `order` that the trees know starts below this page.
+    lowest: usize,
+    /// `blocks[..len]` are in stock, ascending.
+    len: usize,
+    blocks: [usize; Self::MOST],
+}
+
+impl Blocks {
+    const MOST: usize = 16;
+
+    pub(super) const fn new() -> Self {
+        Self { order: 0, lowest: 0, len: 0, blocks: [0; Self::MOST] }
+    }
+
+    pub(super) fn order(&self) -> usize {
+        self.order
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = usize> + '_ {
+        self.blocks[..self.len].iter().copied()
+    }
+
+    /// Chooses the order of an empty stock.
+    pub(super) fn set_order(&mut self, order: usize) {
+        debug_assert!(self.len == 0 && order >= CHUNK_ORDER);
+        self.order = order;
+        self.lowest = 0;
+    }
+
+    /// Notes that the trees know of free pages from `page` up.
+    #[inline]
+    pub(super) fn lower(&mut self, page: usize) {
+        self.lowest = self.lowest.min(page & !((1 << self.order) - 1));
+    }
+
+    /// Notes that no block that the trees know starts below `page`.
+    pub(super) fn nothing_below(&mut self, page: usize) {
+        self.lowest = page;
+    }
+
+    /// Whether `pages` are such a block.
+    pub(super) fn takes(&self, pages: &Range<usize>) -> bool {
+        self.order != 0 && pages.len() == 1 << self.order && pages.start.is_multiple_of(1 << self.order)
+    }
+
+    /// Puts a block in; `false` if there is no room.
+    pub(super) fn push(&mut self, page: usize) -> bool {
+        if self.len == Self::MOST {
+            return false;
+        }
+        let mut index = self.len;
+        while index > 0 && self.blocks[index - 1] > page {
+            self.blocks[index] = self.blocks[index - 1];
+            index -= 1;
+        }
+        self.blocks[index] = page;
+        self.len += 1;
+        true
+    }
+
+    /// Takes the lowest block out, if it is known to be lower than all that the trees know, or that does not matter.
+    pub(super) fn pop_lowest(&mut self, must_be_lowest: bool) -> Option<usize> {
+        if self.len == 0 || (must_be_lowest && self.blocks[0] >= self.lowest) {
+            return None;
+        }
+        let page = self.blocks[0];
+        self.blocks.copy_within(1..self.len, 0);
+        self.len -= 1;
+        Some(page)
+    }
+
+    /// Takes any block out.
+    pub(super) fn take_out(&mut self) -> Option<usize> {
+        self.len = self.len.checked_sub(1)?;
+        Some(self.blocks[self.len])
+    }
+}
