@@ -3,6 +3,7 @@
 //! | module | holds |
 //! | --- | --- |
 //! | [`chunk`] | 512 pages, and what can be read off their bits |
+//! | `engine` | what such engines have in common on their surface |
 //! | `extents` | which pages are managed |
 //! | `shape` | where the parts of the metadata lie |
 //! | [`tree`] | the order of the largest free block of each node, and what an engine adds |
@@ -33,6 +34,7 @@ use crate::address::{Region, is_aligned, pointer_at};
 use crate::error::{AllocError, AllocResult};
 
 pub mod chunk;
+mod engine;
 mod extents;
 mod shape;
 mod stock;
@@ -50,14 +52,14 @@ pub trait Policy {
     /// What the tree knows beside orders.
     type Node: Node;
 
-    /// The order of the aligned free block that serves a request, in pages, at its start; `None` where blocks will not
-    /// do, and [`find`](Self::find) decides.
+    /// The order of the aligned free block that serves a request, in pages, at its start; `None` where no block will do.
     fn block_order(num_pages: usize, align: usize) -> Option<usize>;
 
     /// Whether of several blocks the one with the lowest address must be taken.
     const LOWEST_FIRST: bool;
 
-    /// The first page of a free run of `num_pages` that is a multiple of `align`, where `block_order` gives `None`.
+    /// The first page of a free run of `num_pages` that is a multiple of `align`, where there is no such block; unless a
+    /// block of whole chunks is what was asked for.
     fn find(zone: View<'_, Self::Node>, num_pages: usize, align: usize) -> Option<usize>;
 }
 
@@ -469,14 +471,10 @@ impl<P: Policy, const PAGE_SIZE: usize> Frames<'_, P, PAGE_SIZE> {
             Some(order) if order >= CHUNK_ORDER && num_pages == 1 << order => {
                 return self.alloc_large_block(order).map(|page| page * PAGE_SIZE).ok_or(AllocError::NoMemory);
             }
-            Some(order) => {
+            order => {
                 self.empty_blocks();
-                self.find_block(order)
-            }
-            None => {
-                self.empty_blocks();
-                // SAFETY: zones are the allocator's, and initialised; no other reference is alive.
-                self.zones().find_map(|zone| P::find(View { zone: unsafe { zone.as_ref() } }, num_pages, align))
+                let block = order.and_then(|order| self.find_block(order));
+                block.or_else(|| self.views().find_map(|view| P::find(view, num_pages, align)))
             }
         };
         let page = page.ok_or(AllocError::NoMemory)?;
@@ -670,6 +668,22 @@ impl<P: Policy, const PAGE_SIZE: usize> Frames<'_, P, PAGE_SIZE> {
             };
             core::iter::successors(next(zone.window.start), move |run| next(run.end))
                 .map(|run| Run { base: run.start * PAGE_SIZE, num_pages: run.len() })
+        })
+    }
+
+    /// What a [`Policy`] sees of each zone.
+    pub fn views(&self) -> impl Iterator<Item = View<'_, P::Node>> + '_ {
+        // SAFETY: zones are the allocator's, and initialised; the allocator is borrowed.
+        self.zones().map(|zone| View { zone: unsafe { &*zone.as_ptr() } })
+    }
+
+    /// The lengths of the free runs that the pages and blocks in stock are part of, in pages. O(length / 64) for each.
+    pub fn stocked_runs(&self) -> impl Iterator<Item = usize> + '_ {
+        self.pages.iter().chain(self.blocks.iter()).filter_map(|page| {
+            // SAFETY: zones are the allocator's, and initialised; the allocator is borrowed.
+            let zone = unsafe { self.zone_of(page)?.as_ref() };
+            let end = zone.window.end;
+            Some(zone.next(page, end, false).unwrap_or(end) - zone.run_start(page))
         })
     }
 

@@ -160,13 +160,6 @@ impl Tree<'_> {
         N::load(level, &self.words[at..at + N::WORDS[level]])
     }
 
-    /// The largest byte of all.
-    pub(super) fn largest(&self) -> u8 {
-        let top = self.shape.top();
-        let roots = self.shape.span(top);
-        (roots.first..roots.end()).map(|node| self.order(top, node)).max().unwrap_or(0)
-    }
-
     /// Computes every node above the chunks again.
     pub(super) fn validate<N: Node>(&self) -> Result<(), &'static str> {
         for level in 1..self.shape.levels {
