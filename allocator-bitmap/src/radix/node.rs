@@ -1,7 +1,7 @@
 //! What the radix tree knows of a node: three runs of free pages.
 
 use allocator_core::frames::LEVELS;
-use allocator_core::frames::chunk::{CHUNK_PAGES, Chunk};
+use allocator_core::frames::chunk::{CHUNK_PAGES, Chunk, starts_of_runs};
 use allocator_core::frames::tree::Node;
 
 /// The lengths of three runs of free pages in a node, in pages.
@@ -108,23 +108,14 @@ fn longest_in_word(word: u64, at_least: usize) -> usize {
     if word.count_ones() as usize <= at_least {
         return at_least;
     }
-    // A bit stays set iff it starts a run of so many; first of `at_least`, in doubling steps, then one more at a time.
-    let (mut runs, mut length) = (word, 1);
-    while length < at_least {
-        let step = length.min(at_least - length);
-        runs &= runs >> step;
-        length += step;
-    }
-    if runs == 0 {
-        return at_least;
-    }
-    loop {
+    let mut length = at_least.max(1);
+    let mut runs = starts_of_runs(word, length);
+    while runs != 0 {
         runs &= runs >> 1;
-        if runs == 0 {
-            return length.max(at_least);
-        }
         length += 1;
     }
+    // One step too far, if there was one.
+    (length - 1).max(at_least)
 }
 
 #[cfg(test)]

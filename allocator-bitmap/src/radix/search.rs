@@ -2,7 +2,7 @@
 
 use allocator_core::address::align_up;
 use allocator_core::frames::View;
-use allocator_core::frames::chunk::CHUNK_PAGES;
+use allocator_core::frames::chunk::{CHUNK_PAGES, find_run};
 use allocator_core::frames::tree::node_pages;
 
 use super::node::Runs;
@@ -44,64 +44,45 @@ struct Search<'z> {
 fn first_run_from(view: View<'_, Runs>, num_pages: usize, from: usize) -> Option<usize> {
     let (top, roots) = view.roots();
     let mut search = Search { view, num_pages, from, carry: 0 };
-    (roots.first..roots.end()).find_map(|root| search.node(top, root))
+    (roots.first..roots.end()).find_map(|root| search.node(top, root, view.node(top, root)))
 }
 
 impl Search<'_> {
     /// Looks at a node, and at the run that reaches into it.
-    fn node(&mut self, level: usize, node: usize) -> Option<usize> {
+    #[inline]
+    fn node(&mut self, level: usize, node: usize, runs: Runs) -> Option<usize> {
         let pages = node_pages(level);
         let first = node.checked_mul(pages)?;
-        if self.from >= first.saturating_add(pages) {
-            return None;
-        }
         if self.from > first {
-            return self.cut_node(level, node, first);
+            return if self.from < first.saturating_add(pages) { self.inside(level, node) } else { None };
         }
-        let runs = self.view.node(level, node);
         if self.carry + runs.start >= self.num_pages {
             return Some(first - self.carry);
         }
         if runs.longest >= self.num_pages {
-            self.carry = 0;
-            return self.inside(level, node, first);
+            return self.inside(level, node);
         }
         self.carry = if runs.start == pages { self.carry + pages } else { runs.end };
         None
     }
 
-    /// A node of which the first pages are not to be looked at.
-    fn cut_node(&mut self, level: usize, node: usize, first: usize) -> Option<usize> {
+    /// Looks at the children of a node, or at the bits of a chunk.
+    fn inside(&mut self, level: usize, node: usize) -> Option<usize> {
         if level == 0 {
-            let end = (first + CHUNK_PAGES).min(self.view.window().end);
-            return self.chunk(self.from..end);
+            return self.chunk(node);
         }
-        (8 * node..8 * node + 8).find_map(|child| self.node(level - 1, child))
+        let children = self.view.children(level - 1, node);
+        (0..8).find_map(|index| self.node(level - 1, 8 * node + index, children[index]))
     }
 
-    /// A node that is known to hold a run that is long enough.
-    fn inside(&mut self, level: usize, node: usize, first: usize) -> Option<usize> {
-        if level == 0 {
-            let window = self.view.window();
-            return self.chunk(first.max(window.start)..(first + CHUNK_PAGES).min(window.end));
-        }
-        (8 * node..8 * node + 8).find_map(|child| self.node(level - 1, child))
-    }
-
-    /// Pages of one chunk, looked at run by run.
-    fn chunk(&mut self, pages: core::ops::Range<usize>) -> Option<usize> {
-        let mut at = pages.start;
-        while let Some(start) = self.view.next_free(at..pages.end) {
-            let end = self.view.next_taken(start..pages.end).unwrap_or(pages.end);
-            if end - start >= self.num_pages {
-                return Some(start);
-            }
-            self.carry = if end == pages.end { end - start } else { 0 };
-            at = end;
-        }
-        if at < pages.end {
-            self.carry = 0;
-        }
-        None
+    /// A chunk that holds a run that is long enough, or whose first pages are not to be looked at.
+    fn chunk(&mut self, chunk: usize) -> Option<usize> {
+        let bits = self.view.chunk(chunk);
+        let from = self.from.saturating_sub(chunk * CHUNK_PAGES);
+        let found = find_run(&bits, self.num_pages, from);
+        let whole = bits.iter().rev().take_while(|&&word| word == u64::MAX).count();
+        let rest = bits.iter().rev().nth(whole).map_or(0, |word| word.leading_ones() as usize);
+        self.carry = (64 * whole + rest).min(CHUNK_PAGES - from);
+        found.map(|page| chunk * CHUNK_PAGES + page)
     }
 }

@@ -105,6 +105,13 @@ impl<N: Node> View<'_, N> {
         self.zone.tree().node(level, node)
     }
 
+    /// What is known of the children of a node, which are of this level.
+    #[must_use]
+    #[inline]
+    pub fn children(self, level: usize, parent: usize) -> [N; 8] {
+        self.zone.tree().children(level, parent)
+    }
+
     /// The bits of a chunk.
     #[must_use]
     pub fn chunk(self, chunk: usize) -> Chunk {
@@ -286,6 +293,7 @@ impl<P: Policy, const PAGE_SIZE: usize> Frames<'_, P, PAGE_SIZE> {
             return Err(AllocError::InvalidParam);
         }
         zone.extents.insert(pages.clone())?;
+        self.pages = Pages::new();
         zone.set_run_free(pages.clone(), true);
         zone.told_run(pages.clone());
         self.blocks.lower(pages.start);
@@ -384,6 +392,7 @@ impl<P: Policy, const PAGE_SIZE: usize> Frames<'_, P, PAGE_SIZE> {
         // SAFETY: as above.
         let at = unsafe { zone.as_mut() };
         at.extents.remove(pages.clone())?;
+        self.pages = Pages::new();
         at.set_run_free(pages.clone(), false);
         at.told_run(pages.clone());
         self.total -= pages.len();
@@ -409,7 +418,6 @@ impl<P: Policy, const PAGE_SIZE: usize> Frames<'_, P, PAGE_SIZE> {
                 Some(mut below) => below.as_mut().next = next,
             }
         }
-        self.pages = Pages::new();
     }
 }
 
@@ -564,22 +572,32 @@ impl<P: Policy, const PAGE_SIZE: usize> Frames<'_, P, PAGE_SIZE> {
     /// As there.
     #[inline]
     pub fn dealloc_pages(&mut self, pos: usize, num_pages: usize) -> AllocResult {
-        if num_pages != 1 {
+        if num_pages != 1 || !is_aligned(pos, PAGE_SIZE) {
             return self.dealloc_run(pos, num_pages);
         }
-        let (mut zone, pages) = self.managed(pos, 1).ok_or(AllocError::NotAllocated)?;
-        // SAFETY: zones are the allocator's, and initialised; no other reference is alive.
-        let at = unsafe { zone.as_mut() };
-        if at.is_free(pages.start) {
+        match self.pages.push(pos / PAGE_SIZE) {
+            Some(Ok(())) => {
+                self.used -= 1;
+                Ok(())
+            }
+            Some(error) => error,
+            None => self.dealloc_page(pos / PAGE_SIZE),
+        }
+    }
+
+    /// Frees a page that the stock has no room for, or knows nothing about.
+    #[cold]
+    #[inline(never)]
+    fn dealloc_page(&mut self, page: usize) -> AllocResult {
+        let (zone, _) = self.managed(page * PAGE_SIZE, 1).ok_or(AllocError::NotAllocated)?;
+        // SAFETY: zones are the allocator's, and initialised; no mutable reference is alive.
+        if unsafe { zone.as_ref() }.is_free(page) {
             return Err(AllocError::NotAllocated);
         }
-        at.set_free(pages.start, true);
+        self.empty_pages();
+        self.pages.serve(zone, page);
         self.used -= 1;
-        if !self.pages.push(zone, pages.start) {
-            self.empty_pages();
-            self.pages.start(zone, pages.start);
-        }
-        Ok(())
+        self.pages.push(page).unwrap_or(Err(AllocError::NotAllocated))
     }
 
     #[inline(never)]

@@ -4,23 +4,39 @@ use core::ops::Range;
 use core::ptr::NonNull;
 
 use super::chunk::CHUNK_ORDER;
+use super::tree::Node;
 use super::zone::Zone;
+use crate::error::{AllocError, AllocResult};
 
 /// How many single pages can be in stock: as many as a word of bits can have.
 const MOST_PAGES: usize = 64;
 
-/// Single pages of one zone. The page freed last is the first to be taken.
+/// Single pages of one zone, and the shortest way to the bits there. The page freed last is the first to be taken.
 pub(super) struct Pages<N> {
-    /// Where the pages lie.
-    pub(super) zone: Option<NonNull<Zone<N>>>,
     /// `pages[..len]` are in stock.
     len: usize,
+    /// Pages of the zone that are managed, as far as a hot path needs to know: `start..start + managed`.
+    start: usize,
+    managed: usize,
+    /// The bits of the zone, and the page of the first.
+    bits: NonNull<u64>,
+    first_page: usize,
+    /// Where the pages lie.
+    pub(super) zone: Option<NonNull<Zone<N>>>,
     pages: [usize; MOST_PAGES],
 }
 
 impl<N> Pages<N> {
     pub(super) const fn new() -> Self {
-        Self { zone: None, len: 0, pages: [0; MOST_PAGES] }
+        Self {
+            len: 0,
+            start: 0,
+            managed: 0,
+            bits: NonNull::dangling(),
+            first_page: 0,
+            zone: None,
+            pages: [0; MOST_PAGES],
+        }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -38,47 +54,58 @@ impl<N> Pages<N> {
         self.pages.get(self.len).copied()
     }
 
-    /// Puts a page in whose bit is set; `false` if there is no room, or the stock is another zone's.
-    #[inline]
-    pub(super) fn push(&mut self, zone: NonNull<Zone<N>>, page: usize) -> bool {
-        if self.zone != Some(zone) {
-            return false;
-        }
-        let Some(place) = self.pages.get_mut(self.len) else { return false };
-        *place = page;
-        self.len += 1;
-        true
-    }
-
-    /// Begins an empty stock with a page of any zone.
-    pub(super) fn start(&mut self, zone: NonNull<Zone<N>>, page: usize) {
-        debug_assert!(self.is_empty());
-        self.zone = Some(zone);
-        self.push(zone, page);
-    }
-
-    /// Begins an empty stock with the pages from `first` whose bits are set in `word`, the lowest to be taken first.
-    pub(super) fn fill(&mut self, zone: NonNull<Zone<N>>, first: usize, word: u64) {
-        debug_assert!(self.is_empty());
-        self.zone = Some(zone);
-        let mut left = word;
-        while left != 0 {
-            let bit = left.ilog2() as usize;
-            left &= !(1 << bit);
-            self.push(zone, first + bit);
-        }
-    }
-}
-
-impl<N: super::Node> Pages<N> {
     /// Takes a page out, and clears its bit.
     #[inline]
     pub(super) fn pop(&mut self) -> Option<usize> {
         let page = self.take_out()?;
-        let mut zone = self.zone?;
-        // SAFETY: a zone with pages in stock is the allocator's, and initialised; no reference to it is alive here.
-        unsafe { zone.as_mut() }.set_free(page, false);
+        let bit = page - self.first_page;
+        // SAFETY: a page in stock is one of the zone, whose bits these are; no reference to them is alive.
+        unsafe { *self.bits.as_ptr().add(bit / 64) &= !(1 << (bit % 64)) };
         Some(page)
+    }
+
+    /// Puts a page in that is not free, and sets its bit. `None` where the stock cannot tell, or has no room.
+    #[inline]
+    pub(super) fn push(&mut self, page: usize) -> Option<AllocResult> {
+        if page.wrapping_sub(self.start) >= self.managed || self.len == MOST_PAGES {
+            return None;
+        }
+        let bit = page - self.first_page;
+        // SAFETY: the page is managed, so it is one of the zone, whose bits these are; no reference to them is alive.
+        let word = unsafe { &mut *self.bits.as_ptr().add(bit / 64) };
+        let mask = 1 << (bit % 64);
+        if *word & mask != 0 {
+            return Some(Err(AllocError::NotAllocated));
+        }
+        *word |= mask;
+        self.pages[self.len] = page;
+        self.len += 1;
+        Some(Ok(()))
+    }
+}
+
+impl<N: Node> Pages<N> {
+    /// Makes an empty stock one of the zone and the extent that `page` lies in, which is managed.
+    pub(super) fn serve(&mut self, zone: NonNull<Zone<N>>, page: usize) {
+        debug_assert!(self.is_empty());
+        // SAFETY: the allocator's zones are initialised, and no mutable reference to this one is alive.
+        let at = unsafe { zone.as_ref() };
+        let extent = at.extents.iter().find(|extent| extent.contains(&page)).unwrap_or(0..0);
+        (self.start, self.managed) = (extent.start, extent.len());
+        (self.bits, self.first_page) = (at.bits_ptr(), at.first_page());
+        self.zone = Some(zone);
+    }
+
+    /// Begins an empty stock with the pages from `first` whose bits are set in `word`, the lowest to be taken first.
+    pub(super) fn fill(&mut self, zone: NonNull<Zone<N>>, first: usize, word: u64) {
+        self.serve(zone, first + word.trailing_zeros() as usize);
+        let mut left = word;
+        while left != 0 {
+            let bit = left.ilog2() as usize;
+            left &= !(1 << bit);
+            self.pages[self.len] = first + bit;
+            self.len += 1;
+        }
     }
 }
 

@@ -22,7 +22,7 @@ use super::shape::{LEVELS, Shape, Span};
 
 /// What a tree knows of a node beside the order of its largest block.
 pub trait Node: Copy + PartialEq {
-    /// The number of words of a node of each level.
+    /// The number of words of a node of each level, at most 2.
     const WORDS: [usize; LEVELS];
 
     /// A node none of whose pages is free.
@@ -160,6 +160,19 @@ impl Tree<'_> {
         N::load(level, &self.words[at..at + N::WORDS[level]])
     }
 
+    /// What else is known of the children of a node, which are of this level.
+    #[inline]
+    pub(super) fn children<N: Node>(&self, level: usize, parent: usize) -> [N; 8] {
+        let span = self.shape.span(level);
+        let (first, words) = (8 * parent, N::WORDS[level]);
+        if first < span.first || first + 8 > span.end() {
+            return core::array::from_fn(|index| self.node(level, first + index));
+        }
+        let at = self.shape.nodes_at[level] as usize + (first - span.first) * words;
+        let row = &self.words[at..at + 8 * words];
+        core::array::from_fn(|index| N::load(level, &row[index * words..(index + 1) * words]))
+    }
+
     /// Computes every node above the chunks again.
     pub(super) fn validate<N: Node>(&self) -> Result<(), &'static str> {
         for level in 1..self.shape.levels {
@@ -168,8 +181,7 @@ impl Tree<'_> {
                 if self.order(level, node) != join_orders(self.siblings(level - 1, node), level - 1) {
                     return Err("the order of a node does not follow from its children");
                 }
-                let children = core::array::from_fn(|index| self.node(level - 1, 8 * node + index));
-                if self.node::<N>(level, node) != N::join(node_pages(level - 1), children) {
+                if self.node::<N>(level, node) != N::join(node_pages(level - 1), self.children(level - 1, node)) {
                     return Err("what is known of a node does not follow from its children");
                 }
             }
@@ -247,8 +259,7 @@ impl TreeMut<'_> {
     }
 
     fn join<N: Node>(&self, level: usize, parent: usize) -> N {
-        let tree = self.read();
-        N::join(node_pages(level), core::array::from_fn(|index| tree.node(level, 8 * parent + index)))
+        N::join(node_pages(level), self.read().children(level, parent))
     }
 
     /// Sets what else is known of a chunk, and of its ancestors where it changes. O(levels).
@@ -266,34 +277,59 @@ impl TreeMut<'_> {
         }
     }
 
-    /// Sets `chunks` to all free or all taken, and their ancestors. O(chunks).
+    /// Sets `chunks` to all free or all taken, and their ancestors. O(chunks), a few bytes for each.
     pub(super) fn set_all<N: Node>(&mut self, chunks: Range<usize>, free: bool) {
         if chunks.is_empty() {
             return;
         }
-        let code = if free { full(0) } else { 0 };
-        let value = if free { N::free(node_pages(0)) } else { N::TAKEN };
-        for chunk in chunks.clone() {
-            let shift = 8 * (chunk & 7);
-            let siblings = self.siblings_mut(0, chunk >> 3);
-            *siblings = *siblings & !(0xff << shift) | u64::from(code) << shift;
-            self.store(0, chunk, value);
+        // At each level, the nodes all of which are set, and around them those that some of it is set of.
+        let (mut whole, mut touched) = (chunks.clone(), Span { first: chunks.start, len: chunks.len() });
+        for level in 0..self.shape.levels {
+            if level > 0 {
+                touched = touched.parents();
+                whole = whole.start.div_ceil(8)..whole.end / 8;
+            }
+            let whole = if whole.is_empty() { touched.end()..touched.end() } else { whole.clone() };
+            for node in (touched.first..whole.start).chain(whole.end.max(touched.first)..touched.end()) {
+                self.join_up::<N>(level, node);
+            }
+            self.fill::<N>(level, whole, free);
         }
-        self.join_above::<N>(Span { first: chunks.start, len: chunks.len() });
     }
 
-    /// Computes the ancestors of `chunks` again.
-    fn join_above<N: Node>(&mut self, chunks: Span) {
-        let mut span = chunks;
-        for level in 0..self.shape.top() {
-            span = span.parents();
-            for node in span.first..span.end() {
-                let code = join_orders(self.read().siblings(level, node), level);
-                let shift = 8 * (node & 7);
-                let siblings = self.siblings_mut(level + 1, node >> 3);
-                *siblings = *siblings & !(0xff << shift) | u64::from(code) << shift;
-                let value: N = self.join(level, node);
-                self.store(level + 1, node, value);
+    /// Computes a node from its children.
+    fn join_up<N: Node>(&mut self, level: usize, node: usize) {
+        let code = join_orders(self.read().siblings(level - 1, node), level - 1);
+        let shift = 8 * (node & 7);
+        let siblings = self.siblings_mut(level, node >> 3);
+        *siblings = *siblings & !(0xff << shift) | u64::from(code) << shift;
+        let value: N = self.join(level - 1, node);
+        self.store(level, node, value);
+    }
+
+    /// Sets nodes of a level to all free or all taken.
+    fn fill<N: Node>(&mut self, level: usize, nodes: Range<usize>, free: bool) {
+        if nodes.is_empty() {
+            return;
+        }
+        let code = if free { full(level) } else { 0 };
+        for parent in nodes.start >> 3..=(nodes.end - 1) >> 3 {
+            let from = nodes.start.saturating_sub(8 * parent);
+            let to = (nodes.end - 8 * parent).min(8);
+            let mask = (u64::MAX >> (64 - 8 * (to - from))) << (8 * from);
+            let siblings = self.siblings_mut(level, parent);
+            *siblings = *siblings & !mask | (ONES * u64::from(code)) & mask;
+        }
+        let words = N::WORDS[level];
+        let value = if free { N::free(node_pages(level)) } else { N::TAKEN };
+        if words > 0 {
+            let at = self.shape.nodes_at[level] as usize + (nodes.start - self.shape.span(level).first) * words;
+            let mut pattern = [0; 2];
+            value.store(level, &mut pattern[..words]);
+            let row = &mut self.words[at..at + nodes.len() * words];
+            match words {
+                1 => row.fill(pattern[0]),
+                _ => row.chunks_exact_mut(2).for_each(|node| node.copy_from_slice(&pattern)),
             }
         }
     }

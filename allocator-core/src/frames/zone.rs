@@ -141,6 +141,12 @@ impl<N: Node> Zone<N> {
         self.shape.chunks
     }
 
+    /// Where the bits are.
+    pub(super) fn bits_ptr(&self) -> NonNull<u64> {
+        // SAFETY: the bits lie behind the header, in the zone's words.
+        unsafe { self.words.add(Self::HEADER_WORDS) }
+    }
+
     /// The bits of all chunks.
     #[inline]
     pub(super) fn bits(&self) -> &[u64] {
@@ -199,15 +205,6 @@ impl<N: Node> Zone<N> {
         self.bits()[bit / 64] >> (bit % 64) & 1 == 1
     }
 
-    /// Sets or clears the bit of a page.
-    #[inline]
-    pub(super) fn set_free(&mut self, page: usize, free: bool) {
-        let bit = page - self.first_page();
-        let word = &mut self.bits_mut()[bit / 64];
-        let mask = 1 << (bit % 64);
-        *word = if free { *word | mask } else { *word & !mask };
-    }
-
     /// The words that the bits of `pages` lie in, each with a mask of those.
     fn masks(&self, pages: Range<usize>) -> impl Iterator<Item = (usize, u64)> + use<N> {
         let first = self.first_page();
@@ -233,6 +230,12 @@ impl<N: Node> Zone<N> {
 
     /// Sets or clears the bits of `pages`. O(words).
     pub(super) fn set_run_free(&mut self, pages: Range<usize>, free: bool) {
+        let first = self.first_page();
+        if pages.start % 64 == 0 && pages.end % 64 == 0 {
+            let words = (pages.start - first) / 64..(pages.end - first) / 64;
+            self.bits_mut()[words].fill(if free { u64::MAX } else { 0 });
+            return;
+        }
         let masks = self.masks(pages);
         let bits = self.bits_mut();
         for (word, mask) in masks {
