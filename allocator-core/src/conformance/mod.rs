@@ -11,6 +11,8 @@
 //! | [`pages`] | [`page_conformance!`](crate::page_conformance) | [`PageAllocator`](crate::PageAllocator) | [`PageOptions`] |
 //! | [`ids`] | [`id_conformance!`](crate::id_conformance) | [`IdAllocator`](crate::IdAllocator) | [`IdOptions`] |
 //!
+//! [`frames`] has a random program for engines of the kind that [`crate::frames`] makes.
+//!
 //! # Running it on an allocator of yours
 //!
 //! Depend on this crate with the feature `conformance` under `[dev-dependencies]`, and give the suite an expression that
@@ -177,6 +179,7 @@ mod arena;
 mod bench;
 pub mod bytes;
 mod config;
+pub mod frames;
 pub mod ids;
 pub mod pages;
 

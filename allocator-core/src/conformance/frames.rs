@@ -1,0 +1,314 @@
+//! A random program for the native page engines: the traits' methods and what these engines have beside, at sizes where
+//! their trees have levels, against a flag for each page.
+
+use core::ops::Range;
+use std::collections::BTreeMap;
+use std::string::String;
+use std::vec;
+use std::vec::Vec;
+
+use fastrand::Rng;
+
+use super::config::{Config, Outcome, ensure};
+use crate::frames::Run;
+use crate::{AllocError, AllocResult, PageAllocator};
+
+/// A page engine that can give memory back and look at itself.
+pub trait NativePages: PageAllocator {
+    /// Takes wholly free pages out.
+    ///
+    /// # Safety
+    ///
+    /// As for the engine's method.
+    unsafe fn remove_memory(&mut self, start: usize, size: usize) -> AllocResult;
+
+    /// The free runs, by address.
+    fn free_runs(&self) -> Vec<Run>;
+
+    /// The length of the longest of them in pages.
+    fn largest_free_run(&self) -> usize;
+
+    /// Recounts everything.
+    fn validate(&self) -> Result<(), &'static str>;
+}
+
+/// What is asked of the engine.
+#[derive(Clone, Debug)]
+pub struct NativeOptions {
+    /// The pages that regions lie in. Where the engine keeps its metadata in its regions, they must be memory.
+    pub pages: Range<usize>,
+    /// Whether the engine keeps its metadata in its regions.
+    pub metadata_in_regions: bool,
+    /// Whether a run of several pages is the lowest that fits.
+    pub first_fit: bool,
+    /// Whether every run that is free must be found, or only aligned blocks.
+    pub any_run: bool,
+    /// How many random steps are taken.
+    pub steps: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Page {
+    Absent,
+    Free,
+    Taken,
+}
+
+struct Model<'a, A> {
+    engine: A,
+    options: &'a NativeOptions,
+    rng: Rng,
+    /// The pages of `options.pages`.
+    pages: Vec<Page>,
+    /// What was handed out, by its first page: that and the length.
+    live: BTreeMap<usize, usize>,
+}
+
+/// Drives an engine without memory through a random program, and validates it after each step.
+///
+/// # Errors
+///
+/// What was violated, with the seed.
+pub fn native_program<A: NativePages>(engine: A, options: &NativeOptions) -> Result<(), String> {
+    let seed = super::seed();
+    let pages = vec![Page::Absent; options.pages.len()];
+    let mut model = Model { engine, options, rng: Rng::with_seed(seed), pages, live: BTreeMap::new() };
+    model.run().map_err(|what| std::format!("{}={seed}: {what}", Config::SEED_VARIABLE))
+}
+
+impl<A: NativePages> Model<'_, A> {
+    fn run(&mut self) -> Outcome {
+        let len = self.pages.len();
+        // The window of an engine starts with its first region.
+        self.add(0..len / 3)?;
+        for step in 0..self.options.steps {
+            let what = match self.rng.u8(0..40) {
+                0 => self.random_range(len / 4).map_or(Ok(()), |range| self.add(range)),
+                1 => self.random_range(len / 8).map_or(Ok(()), |range| self.remove(range)),
+                2 => self.remove_free_run(),
+                3 => self.alloc_at(),
+                4..=12 => self.alloc(1, 1),
+                13..=18 => self.alloc_random(),
+                19..=24 => self.alloc(512, 512),
+                25..=33 => self.free_some(),
+                34 => self.free_most(),
+                _ => self.free_part(),
+            };
+            what.and_then(|()| self.check()).map_err(|what| std::format!("step {step}: {what}"))?;
+        }
+        Ok(())
+    }
+
+    fn check(&self) -> Outcome {
+        self.engine.validate()?;
+        let count = |state| self.pages.iter().filter(|&&page| page == state).count();
+        let (free, taken) = (count(Page::Free), count(Page::Taken));
+        let stats = (self.engine.total_pages(), self.engine.used_pages(), self.engine.available_pages());
+        ensure!(stats == (free + taken, taken, free), "statistics are {stats:?}, with {free} free, {taken} taken");
+        let mut runs: Vec<Range<usize>> = Vec::new();
+        for run in self.engine.free_runs() {
+            let start = run.base / A::PAGE_SIZE - self.options.pages.start;
+            match runs.last_mut() {
+                Some(last) if last.end == start => last.end += run.num_pages,
+                _ => runs.push(start..start + run.num_pages),
+            }
+        }
+        let expected = self.free_runs();
+        ensure!(runs == expected, "the free runs are {runs:?}, not {expected:?}");
+        let longest = self.engine.largest_free_run();
+        let most = expected.iter().map(Range::len).max().unwrap_or(0);
+        let least = if self.options.metadata_in_regions { longest } else { most };
+        ensure!(longest <= most && longest >= least, "the longest free run is {most}, not {longest}");
+        Ok(())
+    }
+
+    fn free_runs(&self) -> Vec<Range<usize>> {
+        let mut runs: Vec<Range<usize>> = Vec::new();
+        for page in (0..self.pages.len()).filter(|&page| self.pages[page] == Page::Free) {
+            match runs.last_mut() {
+                Some(last) if last.end == page => last.end += 1,
+                _ => runs.push(page..page + 1),
+            }
+        }
+        runs
+    }
+
+    fn random_range(&mut self, most: usize) -> Option<Range<usize>> {
+        let start = self.rng.usize(0..self.pages.len());
+        let len = 1 << self.rng.u32(0..=most.ilog2());
+        let end = (start + self.rng.usize(1..=len)).min(self.pages.len());
+        (start < end).then_some(start..end)
+    }
+
+    fn address(&self, page: usize) -> usize {
+        (self.options.pages.start + page) * A::PAGE_SIZE
+    }
+
+    fn all(&self, pages: &Range<usize>, state: Page) -> bool {
+        self.pages[pages.clone()].iter().all(|&page| page == state)
+    }
+
+    fn add(&mut self, pages: Range<usize>) -> Outcome {
+        let (start, size) = (self.address(pages.start), pages.len() * A::PAGE_SIZE);
+        let before = self.engine.total_pages();
+        // SAFETY: the options promise that the pages can be handed over.
+        let answer = unsafe { self.engine.add_memory(start, size) };
+        let gained = self.engine.total_pages() - before;
+        if !self.all(&pages, Page::Absent) {
+            ensure!(answer == Err(AllocError::MemoryOverlap), "adding {pages:?}: {answer:?}, though they overlap");
+            return Ok(());
+        }
+        match answer {
+            Ok(()) => {
+                ensure!(gained == pages.len() || self.options.metadata_in_regions && gained < pages.len(), "{gained}");
+                self.pages[pages.end - gained..pages.end].fill(Page::Free);
+                // The metadata are the engine's: as taken as can be, but for the count.
+            }
+            Err(error) => {
+                let may = error == AllocError::NoMemory
+                    || error == AllocError::MemoryOverlap && self.options.metadata_in_regions
+                    || error == AllocError::InvalidParam && self.options.metadata_in_regions;
+                ensure!(may && gained == 0, "adding {pages:?}: {error:?}");
+            }
+        }
+        Ok(())
+    }
+
+    fn remove(&mut self, pages: Range<usize>) -> Outcome {
+        // SAFETY: removing harms nobody.
+        let answer = unsafe { self.engine.remove_memory(self.address(pages.start), pages.len() * A::PAGE_SIZE) };
+        let managed = self.pages[pages.clone()].iter().all(|&page| page != Page::Absent);
+        let in_one = !self.options.metadata_in_regions;
+        match answer {
+            Ok(()) => {
+                ensure!(self.all(&pages, Page::Free), "{pages:?} were removed, and are not all free");
+                self.pages[pages].fill(Page::Absent);
+            }
+            Err(AllocError::InvalidParam) => ensure!(!managed || !in_one, "removing {pages:?}, managed: InvalidParam"),
+            Err(AllocError::NoMemory) => ensure!(managed, "removing {pages:?}, not managed: NoMemory"),
+            Err(error) => return Err(std::format!("removing {pages:?}: {error:?}")),
+        }
+        Ok(())
+    }
+
+    fn remove_free_run(&mut self) -> Outcome {
+        let runs = self.free_runs();
+        let Some(run) = self.rng.choice(runs) else { return Ok(()) };
+        let end = run.end.min(run.start + self.pages.len() / 8);
+        let free = self.pages.iter().filter(|&&page| page == Page::Free).count();
+        if self.options.metadata_in_regions || free < self.pages.len() / 3 {
+            return Ok(());
+        }
+        self.remove(run.start..end)?;
+        ensure!(self.all(&(run.start..end), Page::Absent) || self.free_runs().len() > 32, "a free run stayed");
+        Ok(())
+    }
+
+    /// The lowest run that fits, by looking at every page.
+    fn lowest(&self, num_pages: usize, align: usize) -> Option<usize> {
+        let fits = |run: Range<usize>| {
+            let first = (self.options.pages.start + run.start).next_multiple_of(align) - self.options.pages.start;
+            (first + num_pages <= run.end).then_some(first)
+        };
+        self.free_runs().into_iter().find_map(fits)
+    }
+
+    fn alloc_random(&mut self) -> Outcome {
+        let most = 1 << self.rng.u32(0..12);
+        let num_pages = self.rng.usize(1..=most);
+        let align = match self.rng.u8(0..4) {
+            0 => 1 << self.rng.u32(0..12),
+            1 => num_pages.next_power_of_two(),
+            _ => 1,
+        };
+        self.alloc(num_pages, align)
+    }
+
+    fn alloc(&mut self, num_pages: usize, align: usize) -> Outcome {
+        let lowest = self.lowest(num_pages, align);
+        let answer = self.engine.alloc_pages(num_pages, align * A::PAGE_SIZE);
+        let asked = std::format!("alloc_pages({num_pages}, {align} pages)");
+        match answer {
+            Ok(address) => {
+                let page = (address / A::PAGE_SIZE).wrapping_sub(self.options.pages.start);
+                let inside = address.is_multiple_of(align * A::PAGE_SIZE) && page + num_pages <= self.pages.len();
+                ensure!(inside && self.all(&(page..page + num_pages), Page::Free), "{asked}: page {page}");
+                let must_be_lowest = self.options.first_fit && (num_pages, align) != (1, 1);
+                ensure!(!must_be_lowest || Some(page) == lowest, "{asked}: {page}, not the lowest, {lowest:?}");
+                self.pages[page..page + num_pages].fill(Page::Taken);
+                self.live.insert(page, num_pages);
+            }
+            Err(error) => {
+                let rounded = num_pages.next_power_of_two();
+                let block = self.lowest(rounded, align.max(rounded));
+                let there = if self.options.any_run { lowest } else { block };
+                let apart = self.options.metadata_in_regions && num_pages > 1;
+                ensure!(error == AllocError::NoMemory && (there.is_none() || apart), "{asked}: {error:?}, {there:?}");
+            }
+        }
+        Ok(())
+    }
+
+    fn alloc_at(&mut self) -> Outcome {
+        let Some(pages) = self.random_range(64) else { return Ok(()) };
+        let answer = self.engine.alloc_pages_at(self.address(pages.start), pages.len(), A::PAGE_SIZE);
+        let absent = self.pages[pages.clone()].contains(&Page::Absent);
+        let expected = if absent {
+            Err(AllocError::InvalidParam)
+        } else if self.all(&pages, Page::Free) {
+            Ok(self.address(pages.start))
+        } else {
+            Err(AllocError::NoMemory)
+        };
+        let apart = self.options.metadata_in_regions && answer == Err(AllocError::InvalidParam);
+        ensure!(answer == expected || apart, "alloc_pages_at {pages:?}: {answer:?}, not {expected:?}");
+        if answer.is_ok() {
+            self.pages[pages.clone()].fill(Page::Taken);
+            self.live.insert(pages.start, pages.len());
+        }
+        Ok(())
+    }
+
+    fn free(&mut self, pages: Range<usize>) -> Outcome {
+        let answer = self.engine.dealloc_pages(self.address(pages.start), pages.len());
+        ensure!(answer == Ok(()), "giving back {pages:?}: {answer:?}");
+        self.pages[pages.clone()].fill(Page::Free);
+        let again = self.engine.dealloc_pages(self.address(pages.start), 1);
+        ensure!(again == Err(AllocError::NotAllocated), "giving back {} twice: {again:?}", pages.start);
+        Ok(())
+    }
+
+    fn pick(&mut self) -> Option<Range<usize>> {
+        let from = self.rng.usize(0..self.pages.len());
+        let (&start, &len) = self.live.range(from..).next().or_else(|| self.live.iter().next())?;
+        self.live.remove(&start);
+        Some(start..start + len)
+    }
+
+    fn free_some(&mut self) -> Outcome {
+        for _ in 0..self.rng.usize(1..=3) {
+            let Some(pages) = self.pick() else { break };
+            self.free(pages)?;
+        }
+        Ok(())
+    }
+
+    fn free_most(&mut self) -> Outcome {
+        for _ in 0..self.live.len() * 3 / 4 {
+            let Some(pages) = self.pick() else { break };
+            self.free(pages)?;
+        }
+        Ok(())
+    }
+
+    fn free_part(&mut self) -> Outcome {
+        let Some(pages) = self.pick() else { return Ok(()) };
+        let middle = self.rng.usize(pages.clone());
+        for rest in [pages.start..middle, middle + 1..pages.end] {
+            if !rest.is_empty() {
+                self.live.insert(rest.start, rest.len());
+            }
+        }
+        self.free(middle..middle + 1)
+    }
+}
