@@ -40,14 +40,14 @@
 
 pub use allocator_core::{
     AllocError, AllocResult, BaseAllocator, ByteAllocator, IdAllocator, PageAllocator, Region, RegionTable, address,
-    traits::realloc_by_moving,
+    frames::Run, traits::realloc_by_moving,
 };
 
 #[cfg(feature = "bitmap")]
-pub use allocator_bitmap::{BitmapIdAllocator, BitmapPageAllocator};
+pub use allocator_bitmap::{BitmapIdAllocator, BitmapPageAllocator, RadixPageAllocator};
 
 #[cfg(feature = "buddy")]
-pub use allocator_buddy::BuddyByteAllocator;
+pub use allocator_buddy::{BuddyByteAllocator, BuddyPageAllocator};
 
 #[cfg(feature = "tlsf")]
 pub use allocator_tlsf::TlsfByteAllocator;

@@ -94,7 +94,7 @@ fn windows_of_all_sizes_wherever_they_start() {
 #[test]
 fn metadata_in_the_regions() {
     let pages = if cfg!(miri) { 80 } else { 6000 };
-    let memory = vec![0u64; (pages + 1) * PAGE / 8].leak();
+    let mut memory = vec![0u64; (pages + 1) * PAGE / 8];
     let first = memory.as_mut_ptr().expose_provenance().div_ceil(PAGE);
     let options = NativeOptions { metadata_in_regions: true, first_fit: false, ..options(first, pages) };
     native_program(Native(Frames::new()), &options).unwrap();
