@@ -15,7 +15,9 @@
 //! | few, large, power-of-two blocks | `BuddyByteAllocator` | `buddy` | no header, natural alignment; freeing scans a list |
 //! | collections in a pool, one thread | `AllocatorRc` | `allocator_api` | all memory comes from the pool, which outlives what is in it |
 //! | collections in a pool, many threads | `AllocatorArc` | `allocator_api` | the same behind any `lock_api` mutex |
-//! | page frames, contiguous runs of them | `BitmapPageAllocator` | `bitmap` | never touches the pages; fixed capacity |
+//! | page frames at any scale, runs of any length | `RadixPageAllocator` | `bitmap` | the first run that fits, in O(log n); metadata wherever you like |
+//! | page frames in power-of-two blocks | `BuddyPageAllocator` | `buddy` | the same, with the least metadata; no scan when blocks merge |
+//! | page frames in a small, fixed window | `BitmapPageAllocator` | `bitmap` | never touches the pages; capacity by feature |
 //! | thread ids, ports, interrupt vectors | `BitmapIdAllocator` | `bitmap` | 64K ids in 8.5 KiB |
 //!
 //! What each is bad at stands in its documentation under *Drawbacks*.
@@ -25,10 +27,10 @@
 //! | feature | gives | brings in |
 //! | --- | --- | --- |
 //! | `default` | `bitmap` and `page-alloc-256m` | |
-//! | `bitmap` | `BitmapPageAllocator`, `BitmapIdAllocator` | `bitmap-allocator` |
+//! | `bitmap` | `RadixPageAllocator`, `BitmapPageAllocator`, `BitmapIdAllocator` | `bitmap-allocator` |
 //! | `tlsf` | `TlsfByteAllocator` | `rlsf` |
 //! | `slab` | `SlabByteAllocator`, `Heap`, `Slab` | `buddy_system_allocator` |
-//! | `buddy` | `BuddyByteAllocator` | `buddy_system_allocator` |
+//! | `buddy` | `BuddyByteAllocator`, `BuddyPageAllocator` | `buddy_system_allocator` |
 //! | `allocator_api` | `AllocatorRc` and `AllocatorArc`, for collections that speak `allocator-api2` 0.2, on stable Rust | `allocator-api2`, `lock_api`, `spin` |
 //! | `nightly` | `allocator_api`, and the same handles for the standard library's collections; needs a nightly compiler | |
 //! | `full` | all engines, `allocator_api` and `page-alloc-256m`, on stable Rust | |
