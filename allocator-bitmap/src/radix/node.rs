@@ -145,7 +145,7 @@ mod tests {
                 .map(|page| if rng.u8(0..9) == 0 { page / 700 % 2 == 0 } else { rng.usize(0..density) != 0 })
                 .collect();
             let flags: Vec<bool> = if round % 5 == 0 {
-                flags.iter().enumerate().map(|(page, &free)| page / CHUNK_PAGES % 3 == 0 || free).collect()
+                flags.iter().enumerate().map(|(page, &free)| (page / CHUNK_PAGES).is_multiple_of(3) || free).collect()
             } else {
                 flags
             };

@@ -114,7 +114,7 @@ pub fn order_around(chunk: &Chunk, page: usize) -> usize {
         let mut order = 6;
         while order < CHUNK_ORDER {
             let buddies = 1 << (order + 1 - 6);
-            let first = page / 64 & !(buddies - 1);
+            let first = (page / 64) & !(buddies - 1);
             if chunk[first..first + buddies].iter().any(|&word| word != u64::MAX) {
                 break;
             }
@@ -125,7 +125,7 @@ pub fn order_around(chunk: &Chunk, page: usize) -> usize {
     let mut order = 0;
     while order < 5 {
         let pages = 2 << order;
-        let first = page % 64 & !(pages - 1);
+        let first = (page % 64) & !(pages - 1);
         if (word >> first) & (u64::MAX >> (64 - pages)) != u64::MAX >> (64 - pages) {
             break;
         }

@@ -131,9 +131,9 @@ impl Shape {
                 break;
             }
         }
-        for level in 0..shape.levels {
+        for (level, words) in node_words.iter().enumerate().take(shape.levels) {
             shape.nodes_at[level] = at as u32;
-            at += shape.span(level).len * node_words[level];
+            at += shape.span(level).len * words;
         }
         debug_assert_eq!(start + chunks.len * CHUNK_WORDS + at, end);
         Some(shape)

@@ -12,7 +12,7 @@ use crate::error::{AllocError, AllocResult};
 const MOST_PAGES: usize = 64;
 
 /// Single pages of one zone, and the shortest way to the bits there. The page freed last is the first to be taken.
-pub(super) struct Pages<N> {
+pub(super) struct Pages {
     /// `pages[..len]` are in stock.
     len: usize,
     /// Pages of the zone that are managed, as far as a hot path needs to know: `start..start + managed`.
@@ -21,22 +21,13 @@ pub(super) struct Pages<N> {
     /// The bits of the zone, and the page of the first.
     bits: NonNull<u64>,
     first_page: usize,
-    /// Where the pages lie.
-    pub(super) zone: Option<NonNull<Zone<N>>>,
     pages: [usize; MOST_PAGES],
 }
 
-impl<N> Pages<N> {
+impl Pages {
+    /// An empty stock of no zone.
     pub(super) const fn new() -> Self {
-        Self {
-            len: 0,
-            start: 0,
-            managed: 0,
-            bits: NonNull::dangling(),
-            first_page: 0,
-            zone: None,
-            pages: [0; MOST_PAGES],
-        }
+        Self { len: 0, start: 0, managed: 0, bits: NonNull::dangling(), first_page: 0, pages: [0; MOST_PAGES] }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -82,22 +73,19 @@ impl<N> Pages<N> {
         self.len += 1;
         Some(Ok(()))
     }
-}
 
-impl<N: Node> Pages<N> {
     /// Makes an empty stock one of the zone and the extent that `page` lies in, which is managed.
-    pub(super) fn serve(&mut self, zone: NonNull<Zone<N>>, page: usize) {
+    ///
+    /// The stock must be made anew before the zone goes, or the extent changes.
+    pub(super) fn serve<N: Node>(&mut self, zone: &Zone<N>, page: usize) {
         debug_assert!(self.is_empty());
-        // SAFETY: the allocator's zones are initialised, and no mutable reference to this one is alive.
-        let at = unsafe { zone.as_ref() };
-        let extent = at.extents.iter().find(|extent| extent.contains(&page)).unwrap_or(0..0);
+        let extent = zone.extents.iter().find(|extent| extent.contains(&page)).unwrap_or(0..0);
         (self.start, self.managed) = (extent.start, extent.len());
-        (self.bits, self.first_page) = (at.bits_ptr(), at.first_page());
-        self.zone = Some(zone);
+        (self.bits, self.first_page) = (zone.bits_ptr(), zone.first_page());
     }
 
     /// Begins an empty stock with the pages from `first` whose bits are set in `word`, the lowest to be taken first.
-    pub(super) fn fill(&mut self, zone: NonNull<Zone<N>>, first: usize, word: u64) {
+    pub(super) fn fill<N: Node>(&mut self, zone: &Zone<N>, first: usize, word: u64) {
         self.serve(zone, first + word.trailing_zeros() as usize);
         let mut left = word;
         while left != 0 {

@@ -231,7 +231,7 @@ impl<N: Node> Zone<N> {
     /// Sets or clears the bits of `pages`. O(words).
     pub(super) fn set_run_free(&mut self, pages: Range<usize>, free: bool) {
         let first = self.first_page();
-        if pages.start % 64 == 0 && pages.end % 64 == 0 {
+        if pages.start.is_multiple_of(64) && pages.end.is_multiple_of(64) {
             let words = (pages.start - first) / 64..(pages.end - first) / 64;
             self.bits_mut()[words].fill(if free { u64::MAX } else { 0 });
             return;
@@ -304,12 +304,12 @@ impl<N: Node> Zone<N> {
     /// Tells the tree that the bits of `pages` have changed, all to the same. O(chunks).
     pub(super) fn told_run(&mut self, pages: Range<usize>) {
         let (mut first, mut end) = (pages.start / CHUNK_PAGES, pages.end.div_ceil(CHUNK_PAGES));
-        if pages.start % CHUNK_PAGES != 0 {
+        if !pages.start.is_multiple_of(CHUNK_PAGES) {
             let bits = *self.chunk(first);
             self.told_chunk(first, &bits);
             first += 1;
         }
-        if pages.end % CHUNK_PAGES != 0 && first < end {
+        if !pages.end.is_multiple_of(CHUNK_PAGES) && first < end {
             end -= 1;
             let bits = *self.chunk(end);
             self.told_chunk(end, &bits);

@@ -1,0 +1,239 @@
+//! Pages are taken and given back.
+
+use core::ops::Range;
+
+use super::chunk::{CHUNK_ORDER, CHUNK_PAGES, find_block};
+use super::{Frames, Policy};
+use crate::address::is_aligned;
+use crate::error::{AllocError, AllocResult};
+
+/// An error unless a request can be granted at all: pages are asked for, at an alignment of pages.
+const fn check_request(num_pages: usize, align_pow2: usize, page_size: usize) -> AllocResult {
+    if num_pages == 0 || !align_pow2.is_power_of_two() || align_pow2 < page_size {
+        return Err(AllocError::InvalidParam);
+    }
+    Ok(())
+}
+
+impl<P: Policy, const PAGE_SIZE: usize> Frames<'_, P, PAGE_SIZE> {
+    /// As [`PageAllocator::alloc_pages`](crate::PageAllocator::alloc_pages).
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    #[inline]
+    pub fn alloc_pages(&mut self, num_pages: usize, align_pow2: usize) -> AllocResult<usize> {
+        if num_pages == 1 && align_pow2 == PAGE_SIZE {
+            if let Some(page) = self.pages.pop() {
+                self.used += 1;
+                return Ok(page * PAGE_SIZE);
+            }
+            return self.alloc_page_from_tree();
+        }
+        self.alloc_run(num_pages, align_pow2)
+    }
+
+    /// Fills the stock of single pages with those of the lowest word that has one, and takes the lowest.
+    #[cold]
+    #[inline(never)]
+    fn alloc_page_from_tree(&mut self) -> AllocResult<usize> {
+        if self.refill().is_none() {
+            self.empty_blocks();
+            self.refill().ok_or(AllocError::NoMemory)?;
+        }
+        let page = self.pages.pop().ok_or(AllocError::NoMemory)?;
+        self.used += 1;
+        Ok(page * PAGE_SIZE)
+    }
+
+    fn refill(&mut self) -> Option<()> {
+        let zone = self.zones.find_mut(|zone| zone.tree().find_block(0).is_some())?;
+        let chunk = zone.tree().find_block(0)?;
+        let mut bits = *zone.chunk(chunk);
+        let index = bits.iter().position(|&word| word != 0)?;
+        let word = core::mem::take(&mut bits[index]);
+        zone.told_chunk(chunk, &bits);
+        self.pages.fill(zone, chunk * CHUNK_PAGES + index * 64, word);
+        Some(())
+    }
+
+    #[inline(never)]
+    fn alloc_run(&mut self, num_pages: usize, align_pow2: usize) -> AllocResult<usize> {
+        check_request(num_pages, align_pow2, PAGE_SIZE)?;
+        if num_pages > self.total - self.used {
+            return Err(AllocError::NoMemory);
+        }
+        self.empty_pages();
+        let align = align_pow2 / PAGE_SIZE;
+        let order = P::block_order(num_pages, align);
+        if let Some(order) = order.filter(|&order| order >= CHUNK_ORDER && num_pages == 1 << order) {
+            return self.alloc_large_block(order).map(|page| page * PAGE_SIZE).ok_or(AllocError::NoMemory);
+        }
+        self.empty_blocks();
+        let block = order.and_then(|order| self.find_block(order));
+        let found = block.or_else(|| self.views().find_map(|view| P::find(view, num_pages, align)));
+        let page = found.ok_or(AllocError::NoMemory)?;
+        self.take(page..page + num_pages, true);
+        Ok(page * PAGE_SIZE)
+    }
+
+    /// The first page of the lowest free block of `order` that the trees know.
+    fn find_block(&self, order: usize) -> Option<usize> {
+        self.zones.iter().find_map(|zone| {
+            let chunk = zone.tree().find_block(order)?;
+            let in_chunk = if order < CHUNK_ORDER { find_block(zone.chunk(chunk), order)? } else { 0 };
+            Some(chunk * CHUNK_PAGES + in_chunk)
+        })
+    }
+
+    /// Takes a block of whole chunks: out of the stock where one of this order is there and, if that matters, none can be
+    /// lower.
+    fn alloc_large_block(&mut self, order: usize) -> Option<usize> {
+        if self.blocks.order() != order {
+            self.empty_blocks();
+            self.blocks.set_order(order);
+        }
+        let pages = 1 << order;
+        if let Some(page) = self.blocks.pop_lowest(P::LOWEST_FIRST) {
+            self.take(page..page + pages, false);
+            return Some(page);
+        }
+        let found = self.find_block(order);
+        // From here on the stock is known to be lower, or not.
+        self.blocks.nothing_below(found.unwrap_or(usize::MAX));
+        if let Some(page) = self.blocks.pop_lowest(P::LOWEST_FIRST) {
+            self.take(page..page + pages, false);
+            return Some(page);
+        }
+        let page = found?;
+        self.take(page..page + pages, true);
+        self.blocks.nothing_below(page + pages);
+        Some(page)
+    }
+
+    /// Clears the bits of free pages, and lets the tree know if it took them for free.
+    fn take(&mut self, pages: Range<usize>, told: bool) {
+        self.used += pages.len();
+        if let Some(zone) = self.zones.of_mut(pages.start) {
+            zone.set_run_free(pages.clone(), false);
+            if told {
+                zone.told_run(pages);
+            }
+        }
+    }
+
+    /// As [`PageAllocator::alloc_pages_at`](crate::PageAllocator::alloc_pages_at).
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn alloc_pages_at(&mut self, base: usize, num_pages: usize, align_pow2: usize) -> AllocResult<usize> {
+        check_request(num_pages, align_pow2, PAGE_SIZE)?;
+        if !is_aligned(base, align_pow2) {
+            return Err(AllocError::InvalidParam);
+        }
+        let pages = Self::pages(base, num_pages).ok_or(AllocError::InvalidParam)?;
+        let zone = self.zones.managing(&pages).ok_or(AllocError::InvalidParam)?;
+        if !zone.all_free(pages.clone()) {
+            return Err(AllocError::NoMemory);
+        }
+        self.empty_stocks();
+        self.take(pages, true);
+        Ok(base)
+    }
+
+    /// As [`PageAllocator::dealloc_pages`](crate::PageAllocator::dealloc_pages).
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    #[inline]
+    pub fn dealloc_pages(&mut self, pos: usize, num_pages: usize) -> AllocResult {
+        if num_pages != 1 || !is_aligned(pos, PAGE_SIZE) {
+            return self.dealloc_run(pos, num_pages);
+        }
+        match self.pages.push(pos / PAGE_SIZE) {
+            Some(Ok(())) => {
+                self.used -= 1;
+                Ok(())
+            }
+            Some(error) => error,
+            None => self.dealloc_page(pos / PAGE_SIZE),
+        }
+    }
+
+    /// Frees a page that the stock has no room for, or knows nothing about.
+    #[cold]
+    #[inline(never)]
+    fn dealloc_page(&mut self, page: usize) -> AllocResult {
+        let managed = page..page.checked_add(1).ok_or(AllocError::NotAllocated)?;
+        if self.zones.managing(&managed).is_none_or(|zone| zone.is_free(page)) {
+            return Err(AllocError::NotAllocated);
+        }
+        self.empty_pages();
+        let zone = self.zones.of(page).ok_or(AllocError::NotAllocated)?;
+        self.pages.serve(zone, page);
+        self.used -= 1;
+        self.pages.push(page).unwrap_or(Err(AllocError::NotAllocated))
+    }
+
+    #[inline(never)]
+    fn dealloc_run(&mut self, pos: usize, num_pages: usize) -> AllocResult {
+        if num_pages == 0 {
+            return Err(AllocError::InvalidParam);
+        }
+        let pages = Self::pages(pos, num_pages).ok_or(AllocError::NotAllocated)?;
+        let zone = self.zones.of_mut(pages.start).ok_or(AllocError::NotAllocated)?;
+        if !zone.extents.contain(&pages) || !zone.none_free(pages.clone()) {
+            return Err(AllocError::NotAllocated);
+        }
+        zone.set_run_free(pages.clone(), true);
+        self.used -= num_pages;
+        if self.blocks.takes(&pages) {
+            if !self.blocks.push(pages.start) {
+                self.empty_blocks();
+                self.blocks.push(pages.start);
+            }
+            return Ok(());
+        }
+        self.empty_pages();
+        if let Some(zone) = self.zones.of_mut(pages.start) {
+            zone.told_run(pages.clone());
+        }
+        self.blocks.lower(pages.start);
+        Ok(())
+    }
+
+    /// The numbers of the pages from address `base`; `None` where that is not the address of a page.
+    fn pages(base: usize, num_pages: usize) -> Option<Range<usize>> {
+        let first = base / PAGE_SIZE;
+        let end = first.checked_add(num_pages)?;
+        is_aligned(base, PAGE_SIZE).then_some(first..end)
+    }
+
+    /// Tells the tree of all pages and blocks in stock.
+    pub(super) fn empty_stocks(&mut self) {
+        self.empty_pages();
+        self.empty_blocks();
+    }
+
+    fn empty_pages(&mut self) {
+        let Some(zone) = self.pages.iter().next().and_then(|page| self.zones.of_mut(page)) else { return };
+        let mut lowest = usize::MAX;
+        while let Some(page) = self.pages.take_out() {
+            lowest = lowest.min(page);
+            zone.told_page(page);
+        }
+        self.blocks.lower(lowest);
+    }
+
+    fn empty_blocks(&mut self) {
+        let pages = 1 << self.blocks.order();
+        while let Some(page) = self.blocks.take_out() {
+            if let Some(zone) = self.zones.of_mut(page) {
+                zone.told_run(page..page + pages);
+            }
+            self.blocks.lower(page);
+        }
+    }
+}
