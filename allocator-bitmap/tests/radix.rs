@@ -102,9 +102,10 @@ fn metadata_in_the_regions() {
 
 #[test]
 fn words_for_so_many_pages_suffice_wherever_they_lie_and_fewer_do_not() {
-    for pages in [1, 63, 512, 513, 5000, 1 << 16] {
+    let step = if cfg!(miri) { 3 } else { 1 };
+    for pages in [1, 513, 5000, 63, 512, 1 << 16].into_iter().step_by(step) {
         let needed = Frames::metadata_words(pages);
-        for first in [0, 1, 511, 513, 4095, 8 * 512 - 1, 64 * 512 - 1, (1 << 19) - 1] {
+        for first in [0, 1, 511, 513, 4095, 8 * 512 - 1, 64 * 512 - 1, (1 << 19) - 1].into_iter().step_by(step) {
             let mut words = vec![u64::MAX; needed];
             let mut frames = Frames::with_metadata(&mut words);
             // SAFETY: page frames are numbers here.
