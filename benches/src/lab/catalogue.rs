@@ -44,6 +44,8 @@ const ALLOCATORS: &[(&str, AllocatorInfo)] = &[
         "size classes over a buddy heap: `SlabByteAllocator`, and `Slab` for objects"),
     ours("tlsf", "allocator-tlsf", IN_POOL, "two-level segregated fit: `TlsfByteAllocator`"),
     ours("buddy", "allocator-buddy", IN_POOL, "power-of-two blocks: `BuddyByteAllocator`"),
+    ours("radix", "allocator-bitmap", &[Pages], "a bit for each page, under a tree of run lengths: `RadixPageAllocator`"),
+    ours("buddy-pages", "allocator-buddy", &[Pages], "a bit for each page, under a tree of orders: `BuddyPageAllocator`"),
     ours("bitmap", "allocator-bitmap", &[Pages], "a bit for each page: `BitmapPageAllocator`"),
     info("rlsf", "rlsf", IN_POOL, "two-level segregated fit"),
     info("talc", "talc", IN_POOL, "bins of free gaps, boundary tags"),
@@ -69,7 +71,7 @@ const ALLOCATORS: &[(&str, AllocatorInfo)] = &[
 
 const FLOOR: (&str, AllocatorInfo) = {
     let families = &[Bytes, Collections, Pages, Objects, Fill, Latency];
-    let description = "a bump pointer and a bare free list for each size: no general allocator does less";
+    let description = "a bump pointer and a bare free list for each size, which never gives memory back to others";
     let (package, floor) = info("floor", "allocator-benches", families, description);
     (package, AllocatorInfo { is_floor: true, ..floor })
 };

@@ -45,6 +45,8 @@ pub trait PageVisitor {
 pub fn visit_heaps(pages: usize, visitor: &mut impl PageVisitor) {
     use bitmap_allocator::{BitAlloc, BitAlloc1M, BitAlloc16M, BitAlloc64K, BitAlloc256M};
 
+    visitor.visit::<ours::Radix>();
+    visitor.visit::<ours::BuddyPages>();
     visitor.visit::<ours::Bitmap>();
     visitor.visit::<peers::BuddySystem>();
     // The package has a type for each capacity: the smallest that suffices.
