@@ -2,7 +2,7 @@
 
 use allocator_core::frames::LEVELS;
 use allocator_core::frames::chunk::{CHUNK_PAGES, Chunk, starts_of_runs};
-use allocator_core::frames::tree::Node;
+use allocator_core::frames::tree::{Node, node_pages};
 
 /// The lengths of three runs of free pages in a node, in pages.
 ///
@@ -66,21 +66,34 @@ impl Node for Runs {
         Self { start: start.unwrap_or(CHUNK_PAGES), longest: longest.max(current), end: current }
     }
 
-    fn join(pages: usize, children: [Self; 8]) -> Self {
+    fn join(level: usize, children: &[u64]) -> Self {
+        let (pages, words) = (node_pages(level), Self::WORDS[level]);
         let (mut start, mut longest, mut current) = (None, 0, 0);
-        for child in children {
-            if child.start == pages {
-                current += pages;
-                continue;
-            }
+        for child in children.chunks_exact(words) {
+            let child = Self::load(level, child);
             current += child.start;
-            start.get_or_insert(current);
-            longest = longest.max(current).max(child.longest);
-            current = child.end;
+            if child.start < pages {
+                start.get_or_insert(current);
+                longest = longest.max(current).max(child.longest);
+                current = child.end;
+            }
         }
         Self { start: start.unwrap_or(8 * pages), longest: longest.max(current), end: current }
     }
 
+    #[inline]
+    fn changed(self, level: usize, old: Self, new: Self) -> Option<Self> {
+        if (old.start, old.end) != (new.start, new.end) || old.start == node_pages(level) {
+            return None;
+        }
+        // No run that reaches out of the child has changed, so only its longest can matter.
+        if new.longest >= self.longest {
+            return Some(Self { longest: new.longest, ..self });
+        }
+        (old.longest < self.longest).then_some(self)
+    }
+
+    #[inline]
     fn load(level: usize, words: &[u64]) -> Self {
         if level < TWO_WORDS_FROM {
             let length = |index: u32| (words[0] >> (index * NARROW) & ((1 << NARROW) - 1)) as usize;
@@ -158,7 +171,11 @@ mod tests {
                 assert_eq!(runs, runs_of(flags));
                 runs
             });
-            assert_eq!(Runs::join(CHUNK_PAGES, children), runs_of(&flags));
+            let mut words = [0; 8];
+            for (runs, word) in children.iter().zip(words.chunks_exact_mut(1)) {
+                runs.store(0, word);
+            }
+            assert_eq!(Runs::join(0, &words), runs_of(&flags));
         }
     }
 

@@ -71,8 +71,7 @@ impl Search<'_> {
         if level == 0 {
             return self.chunk(node);
         }
-        let children = self.view.children(level - 1, node);
-        (0..8).find_map(|index| self.node(level - 1, 8 * node + index, children[index]))
+        (8 * node..8 * node + 8).find_map(|child| self.node(level - 1, child, self.view.node(level - 1, child)))
     }
 
     /// A chunk that holds a run that is long enough, or whose first pages are not to be looked at.

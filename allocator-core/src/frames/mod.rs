@@ -104,15 +104,9 @@ impl<N: Node> View<'_, N> {
 
     /// What is known of a node.
     #[must_use]
+    #[inline]
     pub fn node(self, level: usize, node: usize) -> N {
         self.zone.tree().node(level, node)
-    }
-
-    /// What is known of the children of a node, which are of this level.
-    #[must_use]
-    #[inline]
-    pub fn children(self, level: usize, parent: usize) -> [N; 8] {
-        self.zone.tree().children(level, parent)
     }
 
     /// The bits of a chunk.

@@ -25,7 +25,7 @@ pub trait Node: Copy + PartialEq {
     /// The number of words of a node of each level, at most 2.
     const WORDS: [usize; LEVELS];
 
-    /// A node none of whose pages is free.
+    /// A node none of whose pages is free. Its words are zero.
     const TAKEN: Self;
 
     /// A node of `pages` pages, all free.
@@ -34,8 +34,12 @@ pub trait Node: Copy + PartialEq {
     /// A chunk.
     fn of_chunk(chunk: &Chunk) -> Self;
 
-    /// The parent of eight nodes, of `pages` pages each.
-    fn join(pages: usize, children: [Self; 8]) -> Self;
+    /// The parent of eight nodes of this level, whose words these are.
+    fn join(level: usize, children: &[u64]) -> Self;
+
+    /// The parent, of which one child of this level has become `new` instead of `old`, if that follows without looking at
+    /// the other children.
+    fn changed(self, level: usize, old: Self, new: Self) -> Option<Self>;
 
     /// Reads a node from the words of its level.
     fn load(level: usize, words: &[u64]) -> Self;
@@ -53,12 +57,19 @@ impl Node for () {
 
     fn of_chunk(_: &Chunk) -> Self {}
 
-    fn join(_: usize, _: [Self; 8]) -> Self {}
+    fn join(_: usize, _: &[u64]) -> Self {}
+
+    fn changed(self, _: usize, (): Self, (): Self) -> Option<Self> {
+        Some(())
+    }
 
     fn load(_: usize, _: &[u64]) -> Self {}
 
     fn store(self, _: usize, _: &mut [u64]) {}
 }
+
+/// Room for the words of eight nodes.
+pub(super) type Siblings = [u64; 16];
 
 /// The number of pages of a node.
 #[must_use]
@@ -151,6 +162,7 @@ impl Tree<'_> {
     }
 
     /// What else is known of a node; [`Node::TAKEN`] where it is none of this tree's.
+    #[inline]
     pub(super) fn node<N: Node>(&self, level: usize, node: usize) -> N {
         let span = self.shape.span(level);
         if node < span.first || node >= span.end() {
@@ -160,17 +172,21 @@ impl Tree<'_> {
         N::load(level, &self.words[at..at + N::WORDS[level]])
     }
 
-    /// What else is known of the children of a node, which are of this level.
+    /// What else is known of the children of a node, which are of this level: their words. Those that are none of this
+    /// tree's are zero, in a copy that is made in `edge`.
     #[inline]
-    pub(super) fn children<N: Node>(&self, level: usize, parent: usize) -> [N; 8] {
+    pub(super) fn children<'w, N: Node>(&'w self, level: usize, parent: usize, edge: &'w mut Siblings) -> &'w [u64] {
         let span = self.shape.span(level);
         let (first, words) = (8 * parent, N::WORDS[level]);
-        if first < span.first || first + 8 > span.end() {
-            return core::array::from_fn(|index| self.node(level, first + index));
+        let row = &self.words[self.shape.nodes_at[level] as usize..];
+        if first >= span.first && first + 8 <= span.end() {
+            return &row[(first - span.first) * words..][..8 * words];
         }
-        let at = self.shape.nodes_at[level] as usize + (first - span.first) * words;
-        let row = &self.words[at..at + 8 * words];
-        core::array::from_fn(|index| N::load(level, &row[index * words..(index + 1) * words]))
+        let (from, to) = (first.max(span.first), (first + 8).min(span.end()));
+        edge[..8 * words].fill(0);
+        edge[(from - first) * words..(to - first) * words]
+            .copy_from_slice(&row[(from - span.first) * words..(to - span.first) * words]);
+        &edge[..8 * words]
     }
 
     /// Computes every node above the chunks again.
@@ -181,7 +197,8 @@ impl Tree<'_> {
                 if self.order(level, node) != join_orders(self.siblings(level - 1, node), level - 1) {
                     return Err("the order of a node does not follow from its children");
                 }
-                if self.node::<N>(level, node) != N::join(node_pages(level - 1), self.children(level - 1, node)) {
+                if self.node::<N>(level, node) != N::join(level - 1, self.children::<N>(level - 1, node, &mut [0; 16]))
+                {
                     return Err("what is known of a node does not follow from its children");
                 }
             }
@@ -259,20 +276,22 @@ impl TreeMut<'_> {
     }
 
     fn join<N: Node>(&self, level: usize, parent: usize) -> N {
-        N::join(node_pages(level), self.read().children(level, parent))
+        N::join(level, self.read().children::<N>(level, parent, &mut [0; 16]))
     }
 
     /// Sets what else is known of a chunk, and of its ancestors where it changes. O(levels).
     pub(super) fn set_node<N: Node>(&mut self, chunk: usize, value: N) {
-        let (mut node, mut value) = (chunk, value);
+        let (mut node, mut new) = (chunk, value);
         for level in 0..self.shape.levels {
-            if self.read().node::<N>(level, node) == value {
+            let old = self.read().node::<N>(level, node);
+            if old == new {
                 return;
             }
-            self.store(level, node, value);
+            self.store(level, node, new);
             if level < self.shape.top() {
-                value = self.join(level, node >> 3);
                 node >>= 3;
+                let parent = self.read().node::<N>(level + 1, node);
+                new = parent.changed(level, old, new).unwrap_or_else(|| self.join(level, node));
             }
         }
     }
