@@ -73,7 +73,7 @@ impl NativePages for Native<'_> {
 }
 
 fn options(first: usize, pages: usize) -> NativeOptions {
-    let steps = if cfg!(miri) { 15 } else { 1500 };
+    let steps = if cfg!(miri) { 15 } else { 700 };
     NativeOptions { pages: first..first + pages, metadata_in_regions: false, first_fit: true, any_run: true, steps }
 }
 

@@ -31,7 +31,8 @@ use buddy_system_allocator::Heap;
 /// # Time complexity
 ///
 /// `alloc` is O(`ORDER`). `dealloc` looks for the buddy of the block by scanning the list of its order, and again after
-/// every merge: O(number of free blocks).
+/// every merge: O(number of free blocks). `realloc` moves a block, save where that makes it smaller and it is large or
+/// nothing else is free: then its tail is given back, in up to `ORDER` pieces.
 ///
 /// # Drawbacks
 ///
@@ -86,6 +87,10 @@ impl<const ORDER: usize> BuddyByteAllocator<ORDER> {
         assert!(ORDER <= usize::BITS as usize, "ORDER is more than the number of address bits");
         1 << (ORDER - 1)
     };
+
+    /// Blocks that are made smaller are moved rather than split up to this size, in bytes. Each piece that is split off
+    /// costs a scan of a list, as much as giving the whole block back; a copy of so few bytes costs less.
+    const CHEAP_TO_MOVE: usize = 4096;
 
     /// An empty heap of `ORDER` orders.
     ///
@@ -227,6 +232,12 @@ unsafe impl<const ORDER: usize> ByteAllocator for BuddyByteAllocator<ORDER> {
         if new_block > old_block {
             // SAFETY: passed on from the caller.
             return unsafe { realloc_by_moving(self, ptr, layout, new_size) };
+        }
+        if new_block < old_block && new_block <= Self::CHEAP_TO_MOVE {
+            // SAFETY: passed on from the caller.
+            if let Ok(moved) = unsafe { realloc_by_moving(self, ptr, layout, new_size) } {
+                return Ok(moved);
+            }
         }
         let block = widen(ptr);
         // SAFETY: the block is live and fits `layout`, so it has `old_block` bytes.
