@@ -122,9 +122,9 @@ mod tests {
     #[test]
     fn extents_are_what_a_flag_for_each_page_says() {
         let mut rng = fastrand::Rng::with_seed(crate::conformance::seed());
-        for _ in 0..if cfg!(miri) { 2 } else { 200 } {
+        for _ in 0..if cfg!(miri) { 1 } else { 200 } {
             let (mut extents, mut managed) = (Extents::new(), vec![false; 300]);
-            for _ in 0..if cfg!(miri) { 60 } else { 400 } {
+            for _ in 0..if cfg!(miri) { 30 } else { 400 } {
                 let start = rng.usize(0..290);
                 let pages = start..start + rng.usize(1..10);
                 let flags = &managed[pages.clone()];

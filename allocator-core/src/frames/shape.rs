@@ -163,7 +163,7 @@ mod tests {
         for pages in [1, 2, 3, 511, 512, 513, 1024, 4096, 4097, 32768, 32769, 100_000, 262_144, 262_145, 1 << 20] {
             let most = most_words(pages, &NODE_WORDS);
             let mut needed = 0;
-            for base in bases.into_iter().chain((0..20_000).step_by(if cfg!(miri) { 5003 } else { 7 })) {
+            for base in bases.into_iter().chain((0..20_000).step_by(if cfg!(miri) { 15_003 } else { 7 })) {
                 let words = words_of(Span::of_pages(base, base + pages), &NODE_WORDS).unwrap();
                 assert!(words <= most, "{pages} pages from {base}: {words} words, not {most}");
                 needed = needed.max(words);
