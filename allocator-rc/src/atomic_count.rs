@@ -83,14 +83,7 @@ mod tests {
 
     #[test]
     fn the_last_to_leave_is_told() {
-        let count = AtomicCount::one();
-        count.join();
-        count.join();
-        assert!(!count.leave());
-        count.join();
-        assert!(!count.leave());
-        assert!(!count.leave());
-        assert!(count.leave());
+        crate::count::tests::last_is_last::<AtomicCount>();
     }
 
     #[test]

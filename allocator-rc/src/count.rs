@@ -53,13 +53,17 @@ impl Count for LocalCount {
 }
 
 #[cfg(all(test, not(loom)))]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    /// Clones and drops a handle or two, and finds the last drop exactly once.
     #[test]
     fn the_last_to_leave_is_told() {
-        let count = LocalCount::one();
+        last_is_last::<LocalCount>();
+    }
+
+    /// Clones and drops a handle or two, and finds the last drop exactly once.
+    pub(crate) fn last_is_last<C: Count>() {
+        let count = C::one();
         count.join();
         count.join();
         assert!(!count.leave());
