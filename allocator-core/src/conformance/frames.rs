@@ -375,6 +375,10 @@ impl<A: NativePages> Model<'_, A> {
         match answer {
             Ok(()) => {
                 ensure!(self.all(&pages, Page::Free), "{pages:?} were removed, and are not all free");
+                for page in [pages.start, pages.end - 1] {
+                    let back = self.engine.dealloc_pages(self.address(page), 1);
+                    ensure!(back == Err(AllocError::NotAllocated), "giving back {page}, which was removed: {back:?}");
+                }
                 self.pages[pages].fill(Page::Absent);
             }
             Err(AllocError::InvalidParam) => ensure!(!managed || !in_one, "removing {pages:?}, managed: InvalidParam"),
