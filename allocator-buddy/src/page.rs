@@ -34,7 +34,8 @@ use allocator_core::{AllocResult, BaseAllocator, PageAllocator};
 ///
 /// # Time complexity
 ///
-/// Blocks: O(log n), n being the pages of the region; a single page that is in stock: O(1). A step up or down the tree is
+/// Blocks: O(log n), n being the pages of the region; a single page, or a run of fewer than 512 pages, that is in stock:
+/// O(1). A step up or down the tree is
 /// one word for 8 nodes. Runs that are not one block cost O(length / 64) besides. An alignment above the run, where no block
 /// as large as the alignment is free: O(pages / alignment) at worst, or O(free runs). With several regions that keep their
 /// metadata themselves, O(regions) more.

@@ -29,8 +29,8 @@ use node::Runs;
 /// Beside the lengths each node has the order of its largest aligned block of a power of two pages, in one byte.
 ///
 /// The idea of the three lengths is that of the page allocator of the Go runtime (`mpagealloc.go`, 2019). What is new here
-/// are the orders, which find or refuse an aligned block without looking at runs that lie across; and that single pages
-/// and large blocks that come and go do not touch the tree (see [`allocator_core::frames`]).
+/// are the orders, which find or refuse an aligned block without looking at runs that lie across; and that single pages,
+/// short runs and large blocks that come and go do not touch the tree (see [`allocator_core::frames`]).
 ///
 /// # Invariants
 ///
@@ -47,8 +47,9 @@ use node::Runs;
 /// | a power of two of pages, aligned to its length | the same |
 /// | any other alignment | O(log n) for each run that is long enough but lies wrong, or for each multiple of the alignment, whichever are fewer |
 ///
-/// Giving back is O(log n), and O(length / 64) for the bits. A run request first tells the tree of the single pages in
-/// stock, at most 64. With several regions that keep their metadata themselves, O(regions) more.
+/// Giving back is O(log n), and O(length / 64) for the bits. A run of the length that was freed last and of the alignment
+/// that was asked for last takes no search where the one in stock is known to be the lowest. Any other request for a run
+/// first tells the tree of what is in stock, at most 64 pages and 8 runs. With several regions that keep their metadata themselves, O(regions) more.
 ///
 /// # Drawbacks
 ///

@@ -8,7 +8,7 @@
 //! | `shape` | where the parts of the metadata lie |
 //! | [`tree`] | the order of the largest free block of each node, and what an engine adds |
 //! | `zone`, `zones` | pages in a row with their metadata; the list of those |
-//! | `stock` | free pages and blocks that the tree is not told of |
+//! | `stock` | free pages, runs and blocks that the tree is not told of |
 //! | [`Frames`] | a page allocator of these parts, and a [`Policy`] that says which run is taken |
 //! | `regions`, `requests`, `validate` | its methods: memory comes and goes, pages do, all is counted again |
 //!
@@ -16,15 +16,16 @@
 //!
 //! The bits are always exact: a bit is set iff its page is managed and free. The tree lags behind. Single pages that are
 //! freed go to a stock of at most 64, from which the next single pages are taken; the tree goes on believing that they are
-//! taken. The same goes for a few blocks of the order that was asked for last, where that is a chunk or more. So with `B`
-//! the pages whose bits are set and `S` those in stock,
+//! taken. The same goes for a few runs of the length that was freed last, and for a few blocks of the order that was asked
+//! for last, where that is a chunk or more. So with `B` the pages whose bits are set and `S` those in stock,
 //!
 //! ```text
 //!   S ⊆ B        tree = what follows from B \ S
 //! ```
 //!
-//! and a hot pair touches a bit and the stock, nothing else. Before the tree is searched for anything that a stocked page
-//! could be part of, the stock is emptied into it: at most 64 steps, each O(levels).
+//! and a hot pair touches the bits and the stock, nothing else. Where the run with the lowest address must be taken, a run
+//! comes out of the stock only if it is known to be that one. Before the tree is searched for anything that a stocked page
+//! could be part of, the stock is emptied into it: at most 64 pages and 8 runs, each O(levels).
 
 use core::fmt;
 use core::marker::PhantomData;
@@ -45,7 +46,7 @@ mod zones;
 
 use chunk::Chunk;
 pub use shape::{LEVELS, Span};
-use stock::{Blocks, Pages};
+use stock::{Blocks, Pages, ShortRuns};
 use tree::Node;
 use zone::Zone;
 use zones::Zones;
@@ -140,6 +141,7 @@ pub struct Frames<'m, P: Policy, const PAGE_SIZE: usize> {
     /// Those of them that are allocated: whose bits are not set.
     used: usize,
     pages: Pages,
+    runs: ShortRuns,
     blocks: Blocks,
     lent: PhantomData<&'m mut [u64]>,
 }
@@ -165,6 +167,7 @@ impl<'m, P: Policy, const PAGE_SIZE: usize> Frames<'m, P, PAGE_SIZE> {
             total: 0,
             used: 0,
             pages: Pages::new(),
+            runs: ShortRuns::new(),
             blocks: Blocks::new(),
             lent: PhantomData,
         }
@@ -214,9 +217,9 @@ impl<'m, P: Policy, const PAGE_SIZE: usize> Frames<'m, P, PAGE_SIZE> {
         self.zones.iter().map(|zone| View { zone })
     }
 
-    /// The lengths of the free runs that the pages and blocks in stock are part of, in pages. O(length / 64) for each.
+    /// The lengths of the free runs that the pages, runs and blocks in stock are part of, in pages. O(length / 64) for each.
     pub fn stocked_runs(&self) -> impl Iterator<Item = usize> + '_ {
-        self.pages.iter().chain(self.blocks.iter()).filter_map(|page| {
+        self.pages.iter().chain(self.runs.iter()).chain(self.blocks.iter()).filter_map(|page| {
             let zone = self.zones.of(page)?;
             let end = zone.window.end;
             Some(zone.next(page, end, false).unwrap_or(end) - zone.run_start(page))

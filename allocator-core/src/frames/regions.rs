@@ -4,7 +4,7 @@ use core::mem::size_of;
 use core::ops::Range;
 use core::ptr::NonNull;
 
-use super::stock::{Blocks, Pages};
+use super::stock::{Blocks, Pages, ShortRuns};
 use super::zone::Zone;
 use super::{Frames, Policy};
 use crate::address::{Region, is_aligned, pointer_at};
@@ -74,7 +74,7 @@ impl<P: Policy, const PAGE_SIZE: usize> Frames<'_, P, PAGE_SIZE> {
         zone.set_run_free(pages.clone(), true);
         zone.told_run(pages.clone());
         self.pages = Pages::new();
-        self.blocks.lower(pages.start);
+        self.told_free(pages.start);
         Ok(pages.len())
     }
 
@@ -90,7 +90,7 @@ impl<P: Policy, const PAGE_SIZE: usize> Frames<'_, P, PAGE_SIZE> {
             return Err(AllocError::InvalidParam);
         }
         self.zones.unlink(|_| true);
-        (self.pages, self.blocks) = (Pages::new(), Blocks::new());
+        (self.pages, self.runs, self.blocks) = (Pages::new(), ShortRuns::new(), Blocks::new());
         let window = pages.start..pages.start + capacity;
         // SAFETY: passed on from the caller; the slice is aligned for words, and so for a header.
         let zone = unsafe { Zone::create(words, window, pages.clone(), 0..0) }.ok_or(AllocError::InvalidParam)?;
@@ -120,7 +120,7 @@ impl<P: Policy, const PAGE_SIZE: usize> Frames<'_, P, PAGE_SIZE> {
         let zone = unsafe { Zone::create(metadata, managed.clone(), managed.clone(), own) };
         // SAFETY: the zone is new; none has any of its pages, nor lies around them, or they would have been added to it.
         unsafe { self.zones.link(zone.ok_or(AllocError::InvalidParam)?) };
-        self.blocks.lower(managed.start);
+        self.told_free(managed.start);
         Ok(managed.len())
     }
 

@@ -37,6 +37,7 @@ impl<P: Policy, const PAGE_SIZE: usize> Frames<'_, P, PAGE_SIZE> {
     #[cold]
     #[inline(never)]
     fn alloc_page_from_tree(&mut self) -> AllocResult<usize> {
+        self.empty_small();
         if self.refill().is_none() {
             self.empty_blocks();
             self.refill().ok_or(AllocError::NoMemory)?;
@@ -63,8 +64,13 @@ impl<P: Policy, const PAGE_SIZE: usize> Frames<'_, P, PAGE_SIZE> {
         if num_pages > self.total - self.used {
             return Err(AllocError::NoMemory);
         }
-        self.empty_pages();
         let align = align_pow2 / PAGE_SIZE;
+        if let Some(page) = self.stocked_run(num_pages, align) {
+            self.runs.remove(page);
+            self.take(page..page + num_pages, false);
+            return Ok(page * PAGE_SIZE);
+        }
+        self.empty_small();
         let order = P::block_order(num_pages, align);
         if let Some(order) = order.filter(|&order| order >= CHUNK_ORDER && num_pages == 1 << order) {
             return self.alloc_large_block(order).map(|page| page * PAGE_SIZE).ok_or(AllocError::NoMemory);
@@ -73,8 +79,26 @@ impl<P: Policy, const PAGE_SIZE: usize> Frames<'_, P, PAGE_SIZE> {
         let block = order.and_then(|order| self.find_block(order));
         let found = block.or_else(|| self.views().find_map(|view| P::find(view, num_pages, align)));
         let page = found.ok_or(AllocError::NoMemory)?;
+        self.runs.set(num_pages, align, page + 1);
         self.take(page..page + num_pages, true);
         Ok(page * PAGE_SIZE)
+    }
+
+    /// The first page of a run in stock that answers a request.
+    #[inline]
+    fn stocked_run(&self, num_pages: usize, align: usize) -> Option<usize> {
+        if !P::LOWEST_FIRST {
+            return self.runs.any(num_pages, align);
+        }
+        // A run that starts lower has either no page of the stock, and the tree would know it, or one of the stock below
+        // `page`, or it reaches `page` across the one in front of it.
+        let page = self.runs.lowest(num_pages, align)?;
+        let lower = |other| other < page;
+        if self.pages.iter().any(lower) || self.blocks.iter().any(lower) {
+            return None;
+        }
+        let zone = self.zones.of(page)?;
+        (page == zone.window.start || !zone.is_free(page - 1)).then_some(page)
     }
 
     /// The first page of the lowest free block of `order` that the trees know.
@@ -170,7 +194,7 @@ impl<P: Policy, const PAGE_SIZE: usize> Frames<'_, P, PAGE_SIZE> {
         if self.zones.managing(&managed).is_none_or(|zone| zone.is_free(page)) {
             return Err(AllocError::NotAllocated);
         }
-        self.empty_pages();
+        self.empty_small();
         let zone = self.zones.of(page).ok_or(AllocError::NotAllocated)?;
         self.pages.serve(zone, page);
         self.used -= 1;
@@ -183,12 +207,25 @@ impl<P: Policy, const PAGE_SIZE: usize> Frames<'_, P, PAGE_SIZE> {
             return Err(AllocError::InvalidParam);
         }
         let pages = Self::pages(pos, num_pages).ok_or(AllocError::NotAllocated)?;
-        let zone = self.zones.of_mut(pages.start).ok_or(AllocError::NotAllocated)?;
+        let zone = self.zones.of(pages.start).ok_or(AllocError::NotAllocated)?;
         if !zone.extents.contain(&pages) || !zone.none_free(pages.clone()) {
             return Err(AllocError::NotAllocated);
         }
+        // A block that was served from its start is one that will be wanted again, wherever the lowest does not matter.
+        let whole = P::LOWEST_FIRST || is_aligned(pages.start, num_pages.next_power_of_two());
+        let short = num_pages < CHUNK_PAGES && whole;
+        if short && !self.runs.takes(num_pages) {
+            // Before the bits are set, which the tree would else be told of.
+            self.empty_small();
+            self.runs.set(num_pages, 0, 0);
+        }
+        let zone = self.zones.of_mut(pages.start).ok_or(AllocError::NotAllocated)?;
         zone.set_run_free(pages.clone(), true);
         self.used -= num_pages;
+        if short {
+            self.runs.push(pages.start);
+            return Ok(());
+        }
         if self.blocks.takes(&pages) {
             if !self.blocks.push(pages.start) {
                 self.empty_blocks();
@@ -196,11 +233,11 @@ impl<P: Policy, const PAGE_SIZE: usize> Frames<'_, P, PAGE_SIZE> {
             }
             return Ok(());
         }
-        self.empty_pages();
+        self.empty_small();
         if let Some(zone) = self.zones.of_mut(pages.start) {
             zone.told_run(pages.clone());
         }
-        self.blocks.lower(pages.start);
+        self.told_free(pages.start);
         Ok(())
     }
 
@@ -211,20 +248,30 @@ impl<P: Policy, const PAGE_SIZE: usize> Frames<'_, P, PAGE_SIZE> {
         is_aligned(base, PAGE_SIZE).then_some(first..end)
     }
 
-    /// Tells the tree of all pages and blocks in stock.
+    /// Tells the tree of all that is in stock.
     pub(super) fn empty_stocks(&mut self) {
-        self.empty_pages();
+        self.empty_small();
         self.empty_blocks();
     }
 
-    fn empty_pages(&mut self) {
-        let Some(zone) = self.pages.iter().next().and_then(|page| self.zones.of_mut(page)) else { return };
-        let mut lowest = usize::MAX;
-        while let Some(page) = self.pages.take_out() {
-            lowest = lowest.min(page);
-            zone.told_page(page);
+    /// Tells the tree of the pages and the short runs in stock: of both, as it is told of a chunk by its bits.
+    fn empty_small(&mut self) {
+        let first = self.pages.iter().next();
+        if let Some(zone) = first.and_then(|page| self.zones.of_mut(page)) {
+            let mut lowest = usize::MAX;
+            while let Some(page) = self.pages.take_out() {
+                lowest = lowest.min(page);
+                zone.told_page(page);
+            }
+            self.told_free(lowest);
         }
-        self.blocks.lower(lowest);
+        let num_pages = self.runs.num_pages();
+        while let Some(page) = self.runs.take_out() {
+            if let Some(zone) = self.zones.of_mut(page) {
+                zone.told_run(page..page + num_pages);
+            }
+            self.told_free(page);
+        }
     }
 
     fn empty_blocks(&mut self) {
@@ -233,7 +280,14 @@ impl<P: Policy, const PAGE_SIZE: usize> Frames<'_, P, PAGE_SIZE> {
             if let Some(zone) = self.zones.of_mut(page) {
                 zone.told_run(page..page + pages);
             }
-            self.blocks.lower(page);
+            self.told_free(page);
         }
+    }
+
+    /// Notes that the trees know of free pages from `page` up that they did not know of.
+    #[inline]
+    pub(super) fn told_free(&mut self, page: usize) {
+        self.blocks.lower(page);
+        self.runs.forget_lowest();
     }
 }

@@ -6,6 +6,7 @@ use core::ptr::NonNull;
 use super::chunk::CHUNK_ORDER;
 use super::tree::Node;
 use super::zone::Zone;
+use crate::address::is_aligned;
 use crate::error::{AllocError, AllocResult};
 
 /// How many single pages can be in stock: as many as a word of bits can have.
@@ -176,5 +177,94 @@ impl Blocks {
     pub(super) fn take_out(&mut self) -> Option<usize> {
         self.len = self.len.checked_sub(1)?;
         Some(self.blocks[self.len])
+    }
+}
+
+/// Runs of one length, of 2 pages up to fewer than a chunk.
+///
+/// The tree must not be told of anything while there are some: it is shown the bits of whole chunks, and would be told of
+/// these too.
+pub(super) struct ShortRuns {
+    /// The length, and the alignment that `lowest` speaks of, both in pages; 0 before there is any.
+    num_pages: usize,
+    align: usize,
+    /// No free run of that length that the trees know starts at a multiple of `align` below this page.
+    lowest: usize,
+    /// `runs[..len]` are in stock: their first pages, ascending.
+    len: usize,
+    runs: [usize; Self::MOST],
+}
+
+impl ShortRuns {
+    const MOST: usize = 8;
+
+    pub(super) const fn new() -> Self {
+        Self { num_pages: 0, align: 0, lowest: 0, len: 0, runs: [0; Self::MOST] }
+    }
+
+    pub(super) fn num_pages(&self) -> usize {
+        self.num_pages
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = usize> + '_ {
+        self.runs[..self.len].iter().copied()
+    }
+
+    /// Chooses the length of an empty stock, and notes that no run of it that the trees know starts at a multiple of
+    /// `align` below `lowest`.
+    pub(super) fn set(&mut self, num_pages: usize, align: usize, lowest: usize) {
+        debug_assert!(self.len == 0);
+        (self.num_pages, self.align, self.lowest) = (num_pages, align, lowest);
+    }
+
+    /// Notes that the trees know of more free pages than before.
+    #[inline]
+    pub(super) fn forget_lowest(&mut self) {
+        self.lowest = 0;
+    }
+
+    /// Whether a run of so many pages can be put in without any being taken out.
+    pub(super) fn takes(&self, num_pages: usize) -> bool {
+        self.num_pages == num_pages && self.len < Self::MOST
+    }
+
+    /// Puts a run in, for which there is room.
+    pub(super) fn push(&mut self, page: usize) {
+        debug_assert!(self.len < Self::MOST);
+        let mut index = self.len;
+        while index > 0 && self.runs[index - 1] > page {
+            self.runs[index] = self.runs[index - 1];
+            index -= 1;
+        }
+        self.runs[index] = page;
+        self.len += 1;
+    }
+
+    /// The lowest run, if it is aligned, of that length, and lower than all such that the trees know.
+    #[inline]
+    pub(super) fn lowest(&self, num_pages: usize, align: usize) -> Option<usize> {
+        let page = *self.runs[..self.len].first()?;
+        let known = self.num_pages == num_pages && self.align == align && page < self.lowest;
+        (known && is_aligned(page, align)).then_some(page)
+    }
+
+    /// Any run of that length that is aligned.
+    #[inline]
+    pub(super) fn any(&self, num_pages: usize, align: usize) -> Option<usize> {
+        self.iter().find(|&page| self.num_pages == num_pages && is_aligned(page, align))
+    }
+
+    /// Takes the run out that starts at `page`.
+    pub(super) fn remove(&mut self, page: usize) {
+        if let Some(index) = self.runs[..self.len].iter().position(|&run| run == page) {
+            self.runs.copy_within(index + 1..self.len, index);
+            self.len -= 1;
+        }
+    }
+
+    /// Takes any run out.
+    pub(super) fn take_out(&mut self) -> Option<usize> {
+        self.len = self.len.checked_sub(1)?;
+        self.runs.get(self.len).copied()
     }
 }

@@ -49,6 +49,15 @@ impl<P: Policy, const PAGE_SIZE: usize> Frames<'_, P, PAGE_SIZE> {
                 ensure(*word >> (page % 64) & 1 == 1, "a page is in stock that is not free, or twice")?;
                 *word &= !(1 << (page % 64));
             }
+            let in_runs = self.runs.iter().flat_map(|page| page..page + self.runs.num_pages());
+            for page in in_runs.filter(here) {
+                let word = &mut bits[page % CHUNK_PAGES / 64];
+                ensure(
+                    *word >> (page % 64) & 1 == 1,
+                    "a run is in stock that is not free, or that something else is in",
+                )?;
+                *word &= !(1 << (page % 64));
+            }
             let first = chunk * CHUNK_PAGES;
             if self.blocks.iter().any(|page| (page..page + block_pages).contains(&first) && zone.window.contains(&page))
             {
