@@ -45,8 +45,9 @@ mod tests {
 
     #[test]
     fn every_range_of_three_words() {
-        for start in 0..192 {
-            for end in start + 1..=192 {
+        let step = if cfg!(miri) { 21 } else { 1 };
+        for start in (0..192).step_by(step) {
+            for end in (start + 1..=192).step_by(step) {
                 let mut bits = Bits::<3>::new();
                 assert!(!bits.any(0..192));
                 bits.set(start..end);

@@ -87,7 +87,7 @@ mod tests {
     fn every_size_and_alignment_gets_the_smallest_slot_that_holds_it() {
         let sizes = PowerOfTwoClasses::SLOT_SIZES;
         assert_eq!(sizes, [64, 128, 256, 512, 1024, 2048, 4096]);
-        for size in 0..=4200 {
+        for size in (0..=4200).step_by(if cfg!(miri) { 67 } else { 1 }) {
             for align in (0..=13).map(|shift| 1 << shift) {
                 let layout = Layout::from_size_align(size, align).unwrap();
                 let expected = sizes.iter().position(|&slot| slot >= size && slot % align == 0);

@@ -61,7 +61,7 @@ impl Config {
     pub fn from_env() -> Self {
         Self {
             seed: given_or_new_seed(),
-            steps: variable(Self::STEPS_VARIABLE).unwrap_or(if cfg!(miri) { 60 } else { 3000 }),
+            steps: variable(Self::STEPS_VARIABLE).unwrap_or(if cfg!(miri) { 40 } else { 3000 }),
         }
     }
 }

@@ -150,10 +150,10 @@ mod tests {
     }
 
     #[test]
-    #[cfg_attr(miri, ignore = "arithmetic without pointers, which takes minutes there")]
     fn blocks_are_found_where_looking_at_every_page_finds_them() {
         let mut rng = fastrand::Rng::with_seed(crate::conformance::seed());
-        for round in 0..200 {
+        let (rounds, stride) = if cfg!(miri) { (1, 73) } else { (200, 1) };
+        for round in 0..rounds {
             let mut chunk = FREE_CHUNK;
             for _ in 0..rng.usize(0..1 << (round % 8)) {
                 let page = rng.usize(0..CHUNK_PAGES);
@@ -173,7 +173,7 @@ mod tests {
                 });
                 assert_eq!(find_run(&chunk, length, from), expected, "{length} from {from} of {chunk:x?}");
             }
-            for page in (0..CHUNK_PAGES).filter(|&page| is_free(&chunk, page)) {
+            for page in (0..CHUNK_PAGES).step_by(stride).filter(|&page| is_free(&chunk, page)) {
                 let largest = (0..=CHUNK_ORDER).rev().find(|&order| {
                     let first = page >> order << order;
                     (first..first + (1 << order)).all(|page| is_free(&chunk, page))

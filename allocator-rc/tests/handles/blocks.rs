@@ -5,7 +5,7 @@ use std::ptr::NonNull;
 
 use allocator_api2::alloc::Allocator;
 
-use crate::support::{Handle, Kind, Memory, POOL, for_all_handles};
+use crate::support::{Handle, Kind, Memory, POOL, all_are, for_all_handles};
 
 for_all_handles! {
     the_slice_is_as_long_as_asked_for,
@@ -24,24 +24,28 @@ fn layout(size: usize, align: usize) -> Layout {
     Layout::from_size_align(size, align).unwrap()
 }
 
-/// The byte at `index` of every block that is filled.
-fn pattern(index: usize) -> u8 {
-    (index % 251) as u8 + 1
-}
+/// What every block that is filled holds, from its start. Written and compared in one go, for Miri is slow on loops.
+static PATTERN: [u8; 8192] = {
+    let mut bytes = [0; 8192];
+    let mut index = 0;
+    while index < bytes.len() {
+        bytes[index] = (index % 251) as u8 + 1;
+        index += 1;
+    }
+    bytes
+};
 
 fn fill(block: NonNull<[u8]>) {
-    for index in 0..block.len() {
-        // SAFETY: inside the block.
-        unsafe { block.cast::<u8>().add(index).write(pattern(index)) };
-    }
+    let pattern = &PATTERN[..block.len()];
+    // SAFETY: the block is as long as that, and lies elsewhere.
+    unsafe { block.cast::<u8>().copy_from_nonoverlapping(NonNull::from(pattern).cast(), pattern.len()) };
 }
 
 /// Asserts that the first `size` bytes of a block are as `fill` left them.
 fn check(block: NonNull<u8>, size: usize) {
-    for index in 0..size {
-        // SAFETY: inside the block.
-        assert_eq!(unsafe { block.add(index).read() }, pattern(index), "byte {index}");
-    }
+    // SAFETY: so many bytes of the block were written.
+    let bytes = unsafe { std::slice::from_raw_parts(block.as_ptr(), size) };
+    assert!(bytes == &PATTERN[..size], "{bytes:?}");
 }
 
 fn the_slice_is_as_long_as_asked_for<K: Kind>() {
@@ -113,7 +117,7 @@ fn growing_from_size_0_and_shrinking_to_it<K: Kind>() {
             assert_eq!((block.len(), heap.used_bytes()), (0, 0));
             assert!(block.cast::<u8>().addr().get().is_multiple_of(empty.align()));
             let block = heap.grow_zeroed(block.cast(), empty, full).unwrap();
-            assert!(block.as_ref().iter().all(|&byte| byte == 0));
+            assert!(all_are(block.as_ref(), 0));
             let block = heap.shrink(block.cast(), full, empty).unwrap();
             let block = heap.shrink(block.cast(), empty, layout(0, 1 << 20)).unwrap();
             assert!(block.cast::<u8>().addr().get().is_multiple_of(1 << 20));
@@ -162,7 +166,7 @@ fn zeroed_memory_is_zero_even_where_it_was_dirty<K: Kind>() {
             dirty.cast::<u8>().write_bytes(0xff, size);
             heap.deallocate(dirty.cast(), layout);
             let block = heap.allocate_zeroed(layout).unwrap();
-            assert!(block.as_ref().iter().all(|&byte| byte == 0));
+            assert!(all_are(block.as_ref(), 0));
             heap.deallocate(block.cast(), layout);
         }
     }
@@ -184,8 +188,8 @@ fn grow_zeroed_leaves_the_old_part_alone<K: Kind>() {
             block.cast::<u8>().write_bytes(0xee, small);
             let grown = heap.grow_zeroed(block.cast(), old, new).unwrap();
             let (kept, added) = grown.as_ref().split_at(small);
-            assert!(kept.iter().all(|&byte| byte == 0xee));
-            assert!(added.iter().all(|&byte| byte == 0));
+            assert!(all_are(kept, 0xee));
+            assert!(all_are(added, 0));
             heap.deallocate(grown.cast(), new);
         }
     }

@@ -7,7 +7,7 @@ use allocator_api2::alloc::{AllocError, Allocator};
 use allocator_core::conformance::seed;
 use fastrand::Rng;
 
-use crate::support::{Handle, Kind, Memory, POOL, for_all_handles};
+use crate::support::{Handle, Kind, Memory, POOL, all_are, for_all_handles};
 
 const STEPS: usize = if cfg!(miri) { 40 } else { 20_000 };
 
@@ -40,7 +40,7 @@ impl Block {
     }
 
     fn check(&self) {
-        assert!(self.bytes().iter().all(|&byte| byte == self.content), "{:?} changed", self.layout);
+        assert!(all_are(self.bytes(), self.content), "{:?} changed", self.layout);
     }
 }
 
@@ -74,7 +74,7 @@ impl<H: Allocator> Shadow<'_, H> {
         } else {
             // SAFETY: zeroed memory can be read.
             self.heap.allocate_zeroed(layout).inspect(|block| unsafe {
-                assert!(block.as_ref().iter().all(|&byte| byte == 0));
+                assert!(all_are(block.as_ref(), 0));
             })
         };
         self.live.extend(block.map(|block| Block::take(block, layout, content, 0)));
@@ -111,7 +111,7 @@ impl<H: Allocator> Shadow<'_, H> {
         };
         if zeroed {
             // SAFETY: what was kept has been written, and the rest is zero.
-            assert!(unsafe { &resized.as_ref()[old_size..] }.iter().all(|&byte| byte == 0));
+            assert!(all_are(unsafe { &resized.as_ref()[old_size..] }, 0));
         }
         let block = Block::take(resized, new, old.content, old_size.min(new.size()));
         block.check();

@@ -10,7 +10,7 @@ use std::thread;
 use allocator_rc::AllocatorArc;
 use allocator_tlsf::TlsfByteAllocator;
 
-use crate::support::{Handle, Kind, Memory, POOL, for_all_handles};
+use crate::support::{Handle, Kind, Memory, POOL, all_are, for_all_handles};
 
 /// How many elements the tests put into a collection.
 const COUNT: u32 = if cfg!(miri) { 40 } else { 1000 };
@@ -116,7 +116,7 @@ where
     unsafe {
         let block = allocator_api2::alloc::Allocator::allocate_zeroed(&heap, small).unwrap();
         let block = Allocator::grow_zeroed(&heap, block.cast(), small, large).unwrap();
-        assert!(block.as_ref().iter().all(|&byte| byte == 0));
+        assert!(all_are(block.as_ref(), 0));
         let block = Allocator::shrink(&heap, block.cast(), large, small).unwrap();
         allocator_api2::alloc::Allocator::deallocate(&heap, block.cast(), small);
     }

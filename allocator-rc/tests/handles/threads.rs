@@ -18,7 +18,7 @@ use fastrand::Rng;
 use hashbrown::HashMap;
 use lock_api::{GuardSend, RawMutex};
 
-use crate::support::{Engine, Exclusive, Memory, POOL, Watched};
+use crate::support::{Engine, Exclusive, Memory, POOL, Watched, all_are};
 
 const THREADS: usize = if cfg!(miri) { 3 } else { 4 };
 const ROUNDS: usize = if cfg!(miri) { 8 } else { 2000 };
@@ -37,7 +37,7 @@ fn hammer(heap: &impl Allocator, seed: u64, mark: u8) {
         if blocks.len() > 8 {
             for _ in 0..4 {
                 let block = blocks.swap_remove(random.usize(..blocks.len()));
-                assert!(block.iter().all(|&byte| byte == mark));
+                assert!(all_are(&block, mark));
             }
         }
         if let Some(block) = blocks.last_mut() {

@@ -92,11 +92,13 @@ fn a_pool_is_filled_to_the_last_byte_where_no_table_is_needed() {
 
 #[test]
 fn memory_moves_from_class_to_class_and_to_large_blocks() {
-    let pool = if cfg!(miri) { 32 << 10 } else { 1 << 20 };
+    let pool = if cfg!(miri) { 16 << 10 } else { 1 << 20 };
     let mut owned = Owned::new(pool);
     let first: Vec<usize> =
         PowerOfTwoClasses::SLOT_SIZES.iter().map(|&size| Owned::new(pool).fill(size).len()).collect();
-    for (class, &size) in PowerOfTwoClasses::SLOT_SIZES.iter().enumerate().chain([(0, &64), (6, &4096), (1, &128)]) {
+    let again = [(0, &64), (6, &4096), (1, &128)];
+    let classes = PowerOfTwoClasses::SLOT_SIZES.iter().enumerate().chain(again);
+    for (class, &size) in classes.step_by(if cfg!(miri) { 3 } else { 1 }) {
         let blocks = owned.fill(size);
         assert_eq!(blocks.len(), first[class], "as many blocks of {size} bytes as in a fresh heap");
         owned.free(blocks, size);
@@ -107,7 +109,7 @@ fn memory_moves_from_class_to_class_and_to_large_blocks() {
 
 #[test]
 fn a_chunk_with_a_live_slot_stays_and_the_others_go() {
-    let pool = if cfg!(miri) { 64 << 10 } else { 256 << 10 };
+    let pool = if cfg!(miri) { 32 << 10 } else { 256 << 10 };
     let mut owned = Owned::new(pool);
     let mut blocks = owned.fill(64);
     // One block of each 8 KiB stays.
@@ -150,7 +152,7 @@ fn more_chunks_than_the_table_has_room_for_inline() {
 fn small_blocks_are_found_in_whatever_large_ones_leave() {
     // Memory becomes free in holes of 8 KiB with live blocks between them, never in one piece.
     const HOLE: usize = 8192;
-    let pool = if cfg!(miri) { 64 << 10 } else { 1 << 20 };
+    let pool = if cfg!(miri) { 32 << 10 } else { 1 << 20 };
     let mut owned = Owned::new(pool);
     let large = owned.fill(HOLE);
     assert_eq!(large.len(), pool / HOLE);
@@ -212,7 +214,7 @@ unsafe impl ByteAllocator for Crumbs {
 
 #[test]
 fn a_segment_is_as_small_as_what_there_is() {
-    const POOL: usize = 32 << 10;
+    const POOL: usize = if cfg!(miri) { 16 << 10 } else { 32 << 10 };
     let mut memory = vec![0u64; 2 * POOL / 8];
     let start = memory.as_mut_ptr().expose_provenance().next_multiple_of(POOL);
     let mut heap = SlabByteAllocator::<PowerOfTwoClasses, _>::with_backing(Crumbs(BuddyByteAllocator::new()));
@@ -262,7 +264,7 @@ fn random_program<B: ByteAllocator>(backing: B) {
     // SAFETY: the memory is the heap's until it goes.
     unsafe { heap.init(start, pool).unwrap() };
     let mut live: Vec<(NonNull<u8>, Layout)> = Vec::new();
-    for _ in 0..if cfg!(miri) { 60 } else { 4000 } {
+    for _ in 0..if cfg!(miri) { 30 } else { 4000 } {
         let layout = Layout::from_size_align(1 << rng.usize(0..13), 1 << rng.usize(0..8)).unwrap();
         let index = rng.usize(0..=live.len());
         match (rng.u8(0..5), live.get(index).copied()) {
@@ -362,15 +364,15 @@ fn a_backing_with_memory_of_its_own_counts_as_memory_of_the_heap() {
 
 #[test]
 fn free_slots_are_not_walked_again_before_one_is_freed() {
-    let mut owned = Owned::new(64 << 10);
+    let mut owned = Owned::new(32 << 10);
     let blocks = owned.fill(64);
     owned.free(blocks.iter().copied().skip(1), 64);
-    assert!(owned.alloc(64 << 10).is_err(), "one slot is live");
+    assert!(owned.alloc(32 << 10).is_err(), "one slot is live");
     assert!(!owned.heap.slabs().iter().any(Slab::needs_count));
     assert!(!owned.heap.reclaim());
     owned.free([blocks[0]], 64);
     assert!(owned.heap.slabs()[0].needs_count());
-    assert!(owned.alloc(64 << 10).is_ok());
+    assert!(owned.alloc(32 << 10).is_ok());
 }
 
 #[test]

@@ -12,7 +12,7 @@ pub(super) type Bench<'a, A> = crate::conformance::bench::Bench<'a, A, ByteOptio
 /// Memory for one check, aligned to its size, so that a power-of-two range of it is one block for a buddy.
 #[expect(clippy::extra_unused_type_parameters, reason = "the table of checks calls all three alike")]
 pub(super) fn terrain<A>(options: &ByteOptions) -> Arena {
-    let first = options.min_first_region.max(if cfg!(miri) { 32 << 10 } else { 256 << 10 }).next_power_of_two();
+    let first = options.min_first_region.max(if cfg!(miri) { 16 << 10 } else { 256 << 10 }).next_power_of_two();
     Arena::new(first * 8, first * 8)
 }
 

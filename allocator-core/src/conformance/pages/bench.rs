@@ -12,7 +12,7 @@ pub(super) type Bench<'a, A> = crate::conformance::bench::Bench<'a, A, PageOptio
 /// Pages for one check, aligned to their size so that it is known which alignments fit. Large pages cost address space
 /// only, since nothing fills them.
 pub(super) fn terrain<A: PageAllocator>(_: &PageOptions) -> Arena {
-    let (pages, most) = if cfg!(miri) { (128, 1 << 20) } else { (512, 256 << 20) };
+    let (pages, most) = if cfg!(miri) { (64, 1 << 20) } else { (512, 256 << 20) };
     let size = (pages * A::PAGE_SIZE).min(most).max(32 * A::PAGE_SIZE);
     Arena::new(size, size)
 }

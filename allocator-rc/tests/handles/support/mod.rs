@@ -47,6 +47,11 @@ impl Memory {
     }
 }
 
+/// Whether all the bytes are `value`. Compared in one go, for Miri is slow on loops.
+pub(crate) fn all_are(bytes: &[u8], value: u8) -> bool {
+    bytes == vec![value; bytes.len()]
+}
+
 /// Either handle.
 pub(crate) trait Handle<'pool>: Allocator + Clone + Debug {
     fn add_memory(&self, pool: &'pool mut Pool) -> AllocResult;
