@@ -51,6 +51,8 @@ const ALLOCATORS: &[(&str, AllocatorInfo)] = &[
     info("talc", "talc", IN_POOL, "bins of free gaps, boundary tags"),
     info("buddy_system_allocator", "buddy_system_allocator", &[Bytes, Collections, Pages, Fill, Latency],
         "power-of-two blocks: `Heap`, and `FrameAllocator` for pages"),
+    info("buddy_system_allocator-heap", "buddy_system_allocator", &[Pages],
+        "power-of-two blocks in lists: `Heap`, asked for pages"),
     info("linked_list_allocator", "linked_list_allocator", IN_POOL, "the first hole that fits, from a list"),
     info("ax-slab", "axallocator", IN_POOL, "size classes over a buddy heap: `axallocator::SlabByteAllocator`"),
     info("ax-tlsf", "axallocator", IN_POOL, "a skin over `rlsf`: `axallocator::TlsfByteAllocator`"),

@@ -160,6 +160,12 @@ impl Recorder {
         self.record(slot, 0, 0, Action::Free);
     }
 
+    /// Whether a slot is full.
+    #[must_use]
+    pub fn is_live(&self, slot: usize) -> bool {
+        self.live[slot] > 0
+    }
+
     /// What was recorded so far is not timed.
     pub fn begin_timing(&mut self) {
         self.prelude_len = self.operations.len();
@@ -213,16 +219,7 @@ pub fn pairs(size: u32, align_log2: u8, operations: usize) -> OperationList {
 #[must_use]
 pub fn replacing(live: usize, sizes: Sizes, resizing: bool, operations: usize, seed: u64) -> OperationList {
     let mut rng = Rng::with_seed(seed);
-    let mut recorder = Recorder::new(live);
-    for slot in 0..live {
-        let (size, align_log2) = sizes(&mut rng);
-        recorder.alloc(slot, size, align_log2);
-    }
-    // One change of every second block on average, so that the timed part does not begin in a heap filled in order.
-    for _ in 0..live / 2 {
-        replace(&mut recorder, rng.usize(..live), sizes, &mut rng);
-    }
-    recorder.begin_timing();
+    let mut recorder = used_heap(live, sizes, &mut rng);
     while recorder.timed_len() < operations {
         let slot = rng.usize(..live);
         if resizing && rng.bool() {
@@ -233,6 +230,67 @@ pub fn replacing(live: usize, sizes: Sizes, resizing: bool, operations: usize, s
         }
     }
     recorder.finish()
+}
+
+/// With `live` blocks live: `batch` of them chosen at random are given back, then as many taken.
+#[must_use]
+pub fn replacing_by(batch: usize, live: usize, sizes: Sizes, operations: usize, seed: u64) -> OperationList {
+    let mut rng = Rng::with_seed(seed);
+    let mut recorder = used_heap(live, sizes, &mut rng);
+    let mut emptied = Vec::with_capacity(batch);
+    while recorder.timed_len() < operations {
+        while emptied.len() < batch {
+            let slot = rng.usize(..live);
+            if !emptied.contains(&slot) {
+                recorder.free(slot);
+                emptied.push(slot);
+            }
+        }
+        for slot in emptied.drain(..) {
+            let (size, align_log2) = sizes(&mut rng);
+            recorder.alloc(slot, size, align_log2);
+        }
+    }
+    recorder.finish()
+}
+
+/// With half of the slots full: one chosen at random is emptied if it is full, and filled if it is empty. In the end the
+/// same slots are full as in the beginning.
+#[must_use]
+pub fn toggling(slots: usize, sizes: Sizes, operations: usize, seed: u64) -> OperationList {
+    let mut rng = Rng::with_seed(seed);
+    let mut recorder = Recorder::new(slots);
+    for slot in 0..slots {
+        let (size, align_log2) = sizes(&mut rng);
+        recorder.alloc(slot, size, align_log2);
+    }
+    (0..slots).filter(|_| rng.bool()).collect::<Vec<_>>().into_iter().for_each(|slot| recorder.free(slot));
+    recorder.begin_timing();
+    let chosen: Vec<usize> = (0..operations / 2).map(|_| rng.usize(..slots)).collect();
+    for &slot in chosen.iter().chain(chosen.iter().rev()) {
+        if recorder.is_live(slot) {
+            recorder.free(slot);
+        } else {
+            let (size, align_log2) = sizes(&mut rng);
+            recorder.alloc(slot, size, align_log2);
+        }
+    }
+    recorder.finish()
+}
+
+/// A recorder whose slots are full, about to time what follows: one change of every second block on average has been, so
+/// that the timed part does not begin in a heap filled in order.
+fn used_heap(live: usize, sizes: Sizes, rng: &mut Rng) -> Recorder {
+    let mut recorder = Recorder::new(live);
+    for slot in 0..live {
+        let (size, align_log2) = sizes(rng);
+        recorder.alloc(slot, size, align_log2);
+    }
+    for _ in 0..live / 2 {
+        replace(&mut recorder, rng.usize(..live), sizes, rng);
+    }
+    recorder.begin_timing();
+    recorder
 }
 
 fn replace(recorder: &mut Recorder, slot: usize, sizes: Sizes, rng: &mut Rng) {

@@ -3,6 +3,7 @@
 //! Nobody touches the pages: they are numbers, so that a page space may be larger than the machine's memory.
 
 mod checkerboard;
+mod every_other;
 mod floor;
 mod ours;
 mod peers;
@@ -49,6 +50,7 @@ pub fn visit_heaps(pages: usize, visitor: &mut impl PageVisitor) {
     visitor.visit::<ours::BuddyPages>();
     visitor.visit::<ours::Bitmap>();
     visitor.visit::<peers::BuddySystem>();
+    visitor.visit::<peers::BuddyHeap>();
     // The package has a type for each capacity: the smallest that suffices.
     if pages <= BitAlloc64K::CAP {
         visitor.visit::<peers::Bits<BitAlloc64K>>();

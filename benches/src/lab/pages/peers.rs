@@ -1,6 +1,7 @@
 //! Page allocators of others, each called as its documents say.
 
-use std::alloc::Layout;
+use std::alloc::{Layout, alloc, dealloc};
+use std::ptr::NonNull;
 
 use axallocator::{BaseAllocator as _, PageAllocator as _};
 use bitmap_allocator::BitAlloc;
@@ -66,6 +67,60 @@ impl PageHeap for BuddySystem {
     #[inline]
     fn dealloc(&mut self, first: usize, pages: usize, align_log2: u8) {
         self.0.dealloc_aligned(first, Self::layout(pages, align_log2));
+    }
+}
+
+/// The `Heap` of `buddy_system_allocator`, which keeps a list of the free blocks of each order in those blocks: as many
+/// pages of address space are its own, and those in use or in a list are backed by memory.
+pub(super) struct BuddyHeap {
+    heap: buddy_system_allocator::Heap<33>,
+    start: NonNull<u8>,
+    layout: Layout,
+}
+
+impl BuddyHeap {
+    /// What it can have without much of the machine's memory.
+    const MOST_BYTES: usize = 4 << 30;
+
+    fn layout(pages: usize, align_log2: u8) -> Layout {
+        Layout::from_size_align(pages * PAGE_BYTES, PAGE_BYTES << align_log2).expect("a small alignment")
+    }
+}
+
+impl PageHeap for BuddyHeap {
+    const NAME: &'static str = "buddy_system_allocator-heap";
+
+    fn new(pages: usize) -> Result<Self, String> {
+        let bytes = pages * PAGE_BYTES;
+        if bytes > Self::MOST_BYTES {
+            return Err("it writes into the pages, which are more than this machine should give".to_owned());
+        }
+        let layout = Layout::from_size_align(bytes, bytes.next_power_of_two().min(1 << 30)).expect("a sensible size");
+        // SAFETY: the size is not 0.
+        let start = NonNull::new(unsafe { alloc(layout) }).ok_or("there is not so much memory")?;
+        let mut heap = buddy_system_allocator::Heap::new();
+        // SAFETY: the memory is the heap's until it is dropped.
+        unsafe { heap.init(start.as_ptr().expose_provenance(), bytes) };
+        Ok(Self { heap, start, layout })
+    }
+
+    #[inline]
+    fn alloc(&mut self, pages: usize, align_log2: u8) -> Option<usize> {
+        let block = self.heap.alloc(Self::layout(pages, align_log2)).ok()?;
+        Some((block.addr().get() - self.start.addr().get()) / PAGE_BYTES)
+    }
+
+    #[inline]
+    fn dealloc(&mut self, first: usize, pages: usize, align_log2: u8) {
+        // SAFETY: the trials give back what they were given, once, as it was asked for.
+        unsafe { self.heap.dealloc(self.start.add(first * PAGE_BYTES), Self::layout(pages, align_log2)) };
+    }
+}
+
+impl Drop for BuddyHeap {
+    fn drop(&mut self) {
+        // SAFETY: allocated in `new` with this layout.
+        unsafe { dealloc(self.start.as_ptr(), self.layout) };
     }
 }
 

@@ -1,6 +1,7 @@
 //! The workloads of page allocators, and their trials.
 
 use super::checkerboard::{self, Ask};
+use super::every_other::EveryOther;
 use super::{PAGE_SIZE, PageHeap, PageVisitor, display_size, visit_heaps};
 use crate::lab::operations::{self, Action, Operation, OperationList};
 use crate::lab::{Lazy, Measurement, Options, Selection, Trial, stopwatch};
@@ -26,8 +27,14 @@ enum Work {
     HotPair,
     /// So many pages are live; one chosen at random is given back, another taken.
     Random(usize),
-    /// The same with runs of 512 pages, aligned to their size.
-    Runs(usize),
+    /// The same, so many at a time.
+    RandomBy { batch: usize, live: usize },
+    /// Half of all pages are live; one chosen at random is given back or, where it is not live, another taken.
+    Churn,
+    /// So many runs of 512 pages, aligned to their size, are live; runs chosen at random are given back, as many taken.
+    Runs { batch: usize, live: usize },
+    /// Every other one of so many pages is given back.
+    EveryOther(EveryOther),
     /// A run of two on a checkerboard.
     Checkerboard(Ask),
 }
@@ -48,14 +55,28 @@ fn all() -> Vec<PageWorkload> {
     let random = SPACES.map(|(space, bytes, live_name, live)| {
         workload(format!("pages/random/{space}-{live_name}-live"), Work::Random(live), bytes)
     });
-    let runs =
-        SPACES.map(|(space, bytes, ..)| workload(format!("pages/runs-512/{space}"), Work::Runs(runs(bytes)), bytes));
+    let runs = SPACES.map(|(space, bytes, ..)| {
+        workload(format!("pages/runs-512/{space}"), Work::Runs { batch: 1, live: runs(bytes) }, bytes)
+    });
+    let (_, of_64_gib, live_name, live) = SPACES[2];
+    let batches = [
+        workload(format!("pages/random-by-32/64g-{live_name}-live"), Work::RandomBy { batch: 32, live }, of_64_gib),
+        workload("pages/runs-512-by-8/64g".to_owned(), Work::Runs { batch: 8, live: MOST_RUNS }, of_64_gib),
+    ];
+    let churn = [workload("pages/churn-half/4g".to_owned(), Work::Churn, SPACES[1].1)];
+    let every_other = [("1k", 1_000, true), ("200k", 200_000, false), ("200k", 200_000, true), ("1m", 1_000_000, true)]
+        .map(|(count, pages, shuffled)| {
+            let order = if shuffled { "shuffled" } else { "in-order" };
+            let name = format!("pages/free-every-other/{count}-{order}");
+            workload(name, Work::EveryOther(EveryOther { pages, shuffled }), SPACES[1].1)
+        });
     let board = |outcome: &str, ask| {
         SPACES.map(|(space, bytes, ..)| {
             workload(format!("pages/checkerboard-{outcome}/{space}"), Work::Checkerboard(ask), bytes)
         })
     };
-    [hot, random, runs, board("found", Ask::Found), board("refused", Ask::Refused)].concat()
+    let boards = [board("found", Ask::Found), board("refused", Ask::Refused)].concat();
+    [&hot[..], &random, &runs, &batches, &churn, &boards, &every_other].concat()
 }
 
 impl PageWorkload {
@@ -64,38 +85,72 @@ impl PageWorkload {
         match self.work {
             Work::HotPair => operations::pairs(1, 0, operations),
             Work::Random(live) => operations::replacing(live, |_| (1, 0), false, operations, options.seed),
-            Work::Runs(live) => operations::replacing(live, |_| (RUN, RUN_LOG2), false, operations, options.seed),
-            Work::Checkerboard(_) => operations::pairs(2, 0, 2),
+            Work::RandomBy { batch, live } => {
+                operations::replacing_by(batch, live, |_| (1, 0), operations, options.seed)
+            }
+            Work::Churn => operations::toggling(self.pages, |_| (1, 0), operations, options.seed),
+            Work::Runs { batch, live } => {
+                operations::replacing_by(batch, live, |_| (RUN, RUN_LOG2), operations, options.seed)
+            }
+            Work::Checkerboard(_) | Work::EveryOther(_) => operations::pairs(2, 0, 2),
+        }
+    }
+
+    /// After so many operations the slots are as they were.
+    fn period(&self) -> usize {
+        match self.work {
+            Work::RandomBy { batch, .. } | Work::Runs { batch, .. } => 2 * batch,
+            Work::HotPair | Work::Random(_) | Work::Checkerboard(_) => 2,
+            Work::Churn | Work::EveryOther(_) => 1,
         }
     }
 
     fn describe(&self) -> Workload {
         let space = self.pages as u64 * PAGE_SIZE;
-        let (title, sizes, live) = match self.work {
-            Work::HotPair => ("a page is taken and given back at once, no others are in use", "1 page each", None),
-            Work::Random(live) => {
-                ("a page chosen at random is given back, another taken", "1 page each", Some(live as u64))
+        let (title, pages, live) = match self.work {
+            Work::HotPair => ("a page is taken and given back at once, no others are in use".to_owned(), 1, None),
+            Work::Random(live) => ("a page chosen at random is given back, another taken".to_owned(), 1, Some(live)),
+            Work::RandomBy { batch, live } => {
+                (format!("{batch} pages chosen at random are given back, then as many taken"), 1, Some(live))
             }
-            Work::Runs(live) => (
-                "a run chosen at random is given back, another taken, aligned to its size",
-                "512 pages (2 MiB) each",
-                Some(live as u64),
-            ),
-            Work::Checkerboard(Ask::Found) => (
-                "every other page is taken; the only run of two, at the very end, is taken and given back",
-                "2 pages each",
-                None,
-            ),
+            Work::Churn => {
+                let title = "half of all pages are live, one chosen at random is given back or another taken";
+                (title.to_owned(), 1, Some(self.pages / 2))
+            }
+            Work::Runs { batch: 1, live } => {
+                let title = "a run chosen at random is given back, another taken, aligned to its size";
+                (title.to_owned(), RUN, Some(live))
+            }
+            Work::Runs { batch, live } => {
+                let title =
+                    format!("{batch} runs chosen at random are given back, then as many taken, aligned to their size");
+                (title, RUN, Some(live))
+            }
+            Work::Checkerboard(Ask::Found) => {
+                let title = "every other page is taken; the only run of two, at the very end, is taken and given back";
+                (title.to_owned(), 2, None)
+            }
             Work::Checkerboard(Ask::Refused) => {
-                ("every other page is taken; a run of two is asked for and refused", "2 pages each", None)
+                ("every other page is taken; a run of two is asked for and refused".to_owned(), 2, None)
             }
+            Work::EveryOther(EveryOther { pages, shuffled }) => {
+                let order = if shuffled { "shuffled" } else { "by address" };
+                let title =
+                    format!("every other one of {pages} pages is given back, {order}; what is slow, the first of them");
+                (title, 1, Some(pages))
+            }
+        };
+        let sizes = match pages {
+            1 => "1 page each".to_owned(),
+            RUN => "512 pages (2 MiB) each".to_owned(),
+            pages => format!("{pages} pages each"),
         };
         Workload {
             name: self.name.clone(),
             family: Family::Pages,
             title: format!("{title}; {} of page space", display_size(space)),
-            sizes: sizes.to_owned(),
-            live,
+            sizes,
+            live: live.map(|live| live as u64),
             space_bytes: Some(space),
             threads: 1,
         }
@@ -174,6 +229,11 @@ impl<P: PageHeap> State<P> {
     fn step(&mut self, operation: Operation) {
         let slot = operation.slot as usize;
         if operation.action == Action::Alloc {
+            // A budget can end a round anywhere in a list whose slots do not come in pairs.
+            if self.slots[slot].is_some() {
+                self.skipped += 1;
+                return;
+            }
             let first = self.heap.alloc(operation.size as usize, operation.align_log2);
             self.refused += u64::from(first.is_none());
             self.misaligned += u64::from(first.is_some_and(|first| first & ((1 << operation.align_log2) - 1) != 0));
@@ -186,16 +246,17 @@ impl<P: PageHeap> State<P> {
         }
     }
 
-    fn round(&mut self, list: &OperationList, options: &Options) -> Measurement {
+    fn round(&mut self, list: &OperationList, period: usize, options: &Options) -> Measurement {
         (self.refused, self.skipped) = (0, 0);
         let budget = stopwatch::budget(options.quick);
         let (done, elapsed) = stopwatch::run(&list.timed, budget, |&operation| self.step(operation));
-        // Operations come in pairs; the next round finds the slots as this one did, wherever the budget ended it.
-        list.timed[done..].iter().take(done % 2).for_each(|&operation| self.step(operation));
+        let operations = done - self.skipped.min(done);
+        // The next round finds the slots as this one did, wherever the budget ended it.
+        let rest = done.next_multiple_of(period) - done;
+        list.timed[done..].iter().take(rest).for_each(|&operation| self.step(operation));
         if self.misaligned > 0 {
             return Measurement::none("runs were not aligned as asked for");
         }
-        let operations = done - self.skipped.min(done);
         let ns_per_op = stopwatch::ns_per_op(elapsed, operations.max(1));
         Measurement::Time { ns_per_op, refused: self.refused }
     }
@@ -209,7 +270,10 @@ impl<P: PageHeap> PageTrial<P> {
                 let heap = checkerboard::lay_out(self.workload.pages, ask, &self.options)?;
                 Ok(State { heap, slots: Vec::new(), refused: 0, skipped: 0, misaligned: 0 })
             }
-            Work::HotPair | Work::Random(_) | Work::Runs(_) => State::new(list, self.workload.pages, &self.options),
+            Work::EveryOther(_) => Err("it needs no state".to_owned()),
+            Work::HotPair | Work::Random(_) | Work::RandomBy { .. } | Work::Churn | Work::Runs { .. } => {
+                State::new(list, self.workload.pages, &self.options)
+            }
         }
     }
 }
@@ -224,6 +288,9 @@ impl<P: PageHeap> Trial for PageTrial<P> {
     }
 
     fn run(&mut self) -> Measurement {
+        if let Work::EveryOther(every_other) = self.workload.work {
+            return every_other.measure::<P>(self.workload.pages, &self.options);
+        }
         if self.state.is_none() {
             self.state = Some(self.prepare());
         }
@@ -233,7 +300,7 @@ impl<P: PageHeap> Trial for PageTrial<P> {
                 checkerboard::ask(&mut state.heap, self.workload.pages, ask, &self.options)
             }
             (Ok(state), _) => stopwatch::fastest(stopwatch::repeating(self.options.quick), || {
-                state.round(self.list.get(), &self.options)
+                state.round(self.list.get(), self.workload.period(), &self.options)
             }),
         }
     }

@@ -1,0 +1,37 @@
+//! Every other one of many pages is given back: no two of them merge, so that there get to be very many free blocks.
+
+use fastrand::Rng;
+
+use super::PageHeap;
+use crate::lab::{Measurement, Options, stopwatch};
+
+/// How many pages are taken, and in which order every other one is given back.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct EveryOther {
+    pub(super) pages: usize,
+    pub(super) shuffled: bool,
+}
+
+impl EveryOther {
+    /// Takes the pages out of a new page space, and times the giving back: until the budget is spent, for what is slow.
+    pub(super) fn measure<P: PageHeap>(self, space: usize, options: &Options) -> Measurement {
+        let mut heap = match P::new(space) {
+            Ok(heap) => heap,
+            Err(why) => return Measurement::none(&why),
+        };
+        let mut taken = Vec::with_capacity(self.pages);
+        let budget = stopwatch::preparation_budget(options.quick);
+        let all_taken = stopwatch::prepare(&vec![(); self.pages], budget, |()| taken.extend(heap.alloc(1, 0)));
+        if !all_taken || taken.len() < self.pages {
+            return Measurement::None { why: format!("it hands out {} of {} pages", taken.len(), self.pages) };
+        }
+        taken.sort_unstable();
+        let mut every_other: Vec<usize> = taken.into_iter().step_by(2).collect();
+        if self.shuffled {
+            Rng::with_seed(options.seed).shuffle(&mut every_other);
+        }
+        let budget = stopwatch::budget(options.quick);
+        let (done, elapsed) = stopwatch::run(&every_other, budget, |&page| heap.dealloc(page, 1, 0));
+        Measurement::Time { ns_per_op: stopwatch::ns_per_op(elapsed, done), refused: 0 }
+    }
+}
