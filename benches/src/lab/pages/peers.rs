@@ -79,8 +79,8 @@ pub(super) struct BuddyHeap {
 }
 
 impl BuddyHeap {
-    /// What it can have without much of the machine's memory.
-    const MOST_BYTES: usize = 4 << 30;
+    /// What it can have without much of the machine's memory, and in little time.
+    const MOST_BYTES: usize = 1 << 30;
 
     fn layout(pages: usize, align_log2: u8) -> Layout {
         Layout::from_size_align(pages * PAGE_BYTES, PAGE_BYTES << align_log2).expect("a small alignment")

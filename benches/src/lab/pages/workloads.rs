@@ -68,7 +68,8 @@ fn all() -> Vec<PageWorkload> {
         .map(|(count, pages, shuffled)| {
             let order = if shuffled { "shuffled" } else { "in-order" };
             let name = format!("pages/free-every-other/{count}-{order}");
-            workload(name, Work::EveryOther(EveryOther { pages, shuffled }), SPACES[1].1)
+            let space = (pages as u64 * PAGE_SIZE).next_power_of_two();
+            workload(name, Work::EveryOther(EveryOther { pages, shuffled }), space)
         });
     let board = |outcome: &str, ask| {
         SPACES.map(|(space, bytes, ..)| {
