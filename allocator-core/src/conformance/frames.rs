@@ -279,7 +279,7 @@ impl<A: NativePages> Model<'_, A> {
         self.add(0..len / 3)?;
         for step in 0..self.options.steps {
             if step % 20 == 0 {
-                let favourite = (self.rng.usize(2..6), 1 << self.rng.u32(0..4) / 2);
+                let favourite = (self.rng.usize(2..6), 1 << (self.rng.u32(0..4) / 2));
                 self.favourite = self.rng.bool().then_some(favourite);
             }
             let what = match (self.rng.u8(0..40), self.favourite) {
