@@ -98,22 +98,66 @@ impl Pages {
     }
 }
 
+/// At most `MOST` page numbers, ascending.
+struct Ascending<const MOST: usize> {
+    /// `pages[..len]` are those in it.
+    len: usize,
+    pages: [usize; MOST],
+}
+
+impl<const MOST: usize> Ascending<MOST> {
+    const fn new() -> Self {
+        Self { len: 0, pages: [0; MOST] }
+    }
+
+    #[inline]
+    fn as_slice(&self) -> &[usize] {
+        &self.pages[..self.len]
+    }
+
+    /// Puts a page in; `false` if there is no room. O(`MOST`).
+    fn insert(&mut self, page: usize) -> bool {
+        if self.len == MOST {
+            return false;
+        }
+        let mut index = self.len;
+        while index > 0 && self.pages[index - 1] > page {
+            self.pages[index] = self.pages[index - 1];
+            index -= 1;
+        }
+        self.pages[index] = page;
+        self.len += 1;
+        true
+    }
+
+    /// Takes a page out, which is in it. O(`MOST`).
+    fn remove(&mut self, page: usize) {
+        if let Some(index) = self.as_slice().iter().position(|&other| other == page) {
+            self.pages.copy_within(index + 1..self.len, index);
+            self.len -= 1;
+        }
+    }
+
+    /// Takes the highest page out.
+    fn pop(&mut self) -> Option<usize> {
+        self.len = self.len.checked_sub(1)?;
+        self.pages.get(self.len).copied()
+    }
+}
+
 /// Aligned blocks of one order, of a chunk or more: whole chunks, which no page in stock can lie in.
 pub(super) struct Blocks {
     /// The order; 0 while there is none.
     order: usize,
     /// No free block of `order` that the trees know starts below this page.
     lowest: usize,
-    /// `blocks[..len]` are in stock, ascending.
-    len: usize,
-    blocks: [usize; Self::MOST],
+    /// The first pages of those in stock.
+    blocks: Ascending<16>,
 }
 
 impl Blocks {
-    const MOST: usize = 16;
-
     pub(super) const fn new() -> Self {
-        Self { order: 0, lowest: 0, len: 0, blocks: [0; Self::MOST] }
+        Self { order: 0, lowest: 0, blocks: Ascending::new() }
     }
 
     pub(super) fn order(&self) -> usize {
@@ -121,12 +165,12 @@ impl Blocks {
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = usize> + '_ {
-        self.blocks[..self.len].iter().copied()
+        self.blocks.as_slice().iter().copied()
     }
 
     /// Chooses the order of an empty stock.
     pub(super) fn set_order(&mut self, order: usize) {
-        debug_assert!(self.len == 0 && order >= CHUNK_ORDER);
+        debug_assert!(self.blocks.as_slice().is_empty() && order >= CHUNK_ORDER);
         self.order = order;
         self.lowest = 0;
     }
@@ -149,34 +193,22 @@ impl Blocks {
 
     /// Puts a block in; `false` if there is no room.
     pub(super) fn push(&mut self, page: usize) -> bool {
-        if self.len == Self::MOST {
-            return false;
-        }
-        let mut index = self.len;
-        while index > 0 && self.blocks[index - 1] > page {
-            self.blocks[index] = self.blocks[index - 1];
-            index -= 1;
-        }
-        self.blocks[index] = page;
-        self.len += 1;
-        true
+        self.blocks.insert(page)
     }
 
     /// Takes the lowest block out, if it is known to be lower than all that the trees know, or that does not matter.
     pub(super) fn pop_lowest(&mut self, must_be_lowest: bool) -> Option<usize> {
-        if self.len == 0 || (must_be_lowest && self.blocks[0] >= self.lowest) {
+        let page = *self.blocks.as_slice().first()?;
+        if must_be_lowest && page >= self.lowest {
             return None;
         }
-        let page = self.blocks[0];
-        self.blocks.copy_within(1..self.len, 0);
-        self.len -= 1;
+        self.blocks.remove(page);
         Some(page)
     }
 
     /// Takes any block out.
     pub(super) fn take_out(&mut self) -> Option<usize> {
-        self.len = self.len.checked_sub(1)?;
-        Some(self.blocks[self.len])
+        self.blocks.pop()
     }
 }
 
@@ -190,16 +222,15 @@ pub(super) struct ShortRuns {
     align: usize,
     /// No free run of that length that the trees know starts at a multiple of `align` below this page.
     lowest: usize,
-    /// `runs[..len]` are in stock: their first pages, ascending.
-    len: usize,
-    runs: [usize; Self::MOST],
+    /// The first pages of those in stock.
+    runs: Ascending<{ Self::MOST }>,
 }
 
 impl ShortRuns {
     const MOST: usize = 8;
 
     pub(super) const fn new() -> Self {
-        Self { num_pages: 0, align: 0, lowest: 0, len: 0, runs: [0; Self::MOST] }
+        Self { num_pages: 0, align: 0, lowest: 0, runs: Ascending::new() }
     }
 
     pub(super) fn num_pages(&self) -> usize {
@@ -207,13 +238,13 @@ impl ShortRuns {
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = usize> + '_ {
-        self.runs[..self.len].iter().copied()
+        self.runs.as_slice().iter().copied()
     }
 
     /// Chooses the length of an empty stock, and notes that no run of it that the trees know starts at a multiple of
     /// `align` below `lowest`.
     pub(super) fn set(&mut self, num_pages: usize, align: usize, lowest: usize) {
-        debug_assert!(self.len == 0);
+        debug_assert!(self.runs.as_slice().is_empty());
         (self.num_pages, self.align, self.lowest) = (num_pages, align, lowest);
     }
 
@@ -225,25 +256,19 @@ impl ShortRuns {
 
     /// Whether a run of so many pages can be put in without any being taken out.
     pub(super) fn takes(&self, num_pages: usize) -> bool {
-        self.num_pages == num_pages && self.len < Self::MOST
+        self.num_pages == num_pages && self.runs.as_slice().len() < Self::MOST
     }
 
     /// Puts a run in, for which there is room.
     pub(super) fn push(&mut self, page: usize) {
-        debug_assert!(self.len < Self::MOST);
-        let mut index = self.len;
-        while index > 0 && self.runs[index - 1] > page {
-            self.runs[index] = self.runs[index - 1];
-            index -= 1;
-        }
-        self.runs[index] = page;
-        self.len += 1;
+        let had_room = self.runs.insert(page);
+        debug_assert!(had_room);
     }
 
     /// The lowest run, if it is aligned, of that length, and lower than all such that the trees know.
     #[inline]
     pub(super) fn lowest(&self, num_pages: usize, align: usize) -> Option<usize> {
-        let page = *self.runs[..self.len].first()?;
+        let page = *self.runs.as_slice().first()?;
         let known = self.num_pages == num_pages && self.align == align && page < self.lowest;
         (known && is_aligned(page, align)).then_some(page)
     }
@@ -256,15 +281,11 @@ impl ShortRuns {
 
     /// Takes the run out that starts at `page`.
     pub(super) fn remove(&mut self, page: usize) {
-        if let Some(index) = self.runs[..self.len].iter().position(|&run| run == page) {
-            self.runs.copy_within(index + 1..self.len, index);
-            self.len -= 1;
-        }
+        self.runs.remove(page);
     }
 
     /// Takes any run out.
     pub(super) fn take_out(&mut self) -> Option<usize> {
-        self.len = self.len.checked_sub(1)?;
-        self.runs.get(self.len).copied()
+        self.runs.pop()
     }
 }
