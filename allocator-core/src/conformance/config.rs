@@ -59,10 +59,7 @@ impl Config {
     /// When a variable is set to something that is not a number: a rerun with another seed would prove nothing.
     #[must_use]
     pub fn from_env() -> Self {
-        Self {
-            seed: given_or_new_seed(),
-            steps: variable(Self::STEPS_VARIABLE).unwrap_or(if cfg!(miri) { 40 } else { 3000 }),
-        }
+        Self { seed: given_or_new_seed(), steps: steps(if cfg!(miri) { 40 } else { 3000 }) }
     }
 }
 
@@ -90,6 +87,23 @@ pub fn seed() -> u64 {
     let seed = given_or_new_seed();
     println!("{}={seed}", Config::SEED_VARIABLE);
     seed
+}
+
+/// The number of steps for a random test outside of the suite: `ALLOCATOR_STEPS`, or `otherwise`.
+///
+/// # Panics
+///
+/// When the variable is set to something that is not a number.
+///
+/// # Examples
+///
+/// ```
+/// let steps = allocator_core::conformance::steps(if cfg!(miri) { 10 } else { 500 });
+/// assert!(steps > 0);
+/// ```
+#[must_use]
+pub fn steps(otherwise: usize) -> usize {
+    variable(Config::STEPS_VARIABLE).unwrap_or(otherwise)
 }
 
 fn given_or_new_seed() -> u64 {

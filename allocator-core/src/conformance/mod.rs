@@ -184,7 +184,7 @@ pub mod ids;
 pub mod pages;
 
 pub use bytes::ByteOptions;
-pub use config::{Config, Violation, seed};
+pub use config::{Config, Violation, seed, steps};
 pub use ids::IdOptions;
 pub use pages::{PageOptions, Runs};
 

@@ -4,12 +4,10 @@ use std::alloc::Layout;
 use std::ptr::NonNull;
 
 use allocator_api2::alloc::{AllocError, Allocator};
-use allocator_core::conformance::seed;
+use allocator_core::conformance::{seed, steps};
 use fastrand::Rng;
 
 use crate::support::{Handle, Kind, Memory, POOL, all_are, for_all_handles};
-
-const STEPS: usize = if cfg!(miri) { 40 } else { 20_000 };
 
 for_all_handles! {
     a_random_program_finds_every_block_as_it_left_it,
@@ -132,13 +130,14 @@ fn a_random_program_finds_every_block_as_it_left_it<K: Kind>() {
     let heap = K::create(memory.pool());
     let mut shadow = Shadow { heap: &heap, random: Rng::with_seed(seed()), live: Vec::new() };
     let mut further = Some(further.pool());
-    for step in 0..STEPS {
+    let steps = steps(if cfg!(miri) { 40 } else { 20_000 });
+    for step in 0..steps {
         match shadow.random.u8(..8) {
             0..=2 => shadow.allocate(),
             3..=4 => shadow.deallocate(),
             _ => shadow.resize(),
         }
-        if step == STEPS / 2
+        if step == steps / 2
             && let Some(pool) = further.take()
         {
             heap.add_memory(pool).unwrap();
