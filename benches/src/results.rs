@@ -122,6 +122,9 @@ pub struct Figure {
     pub allocator: String,
     /// What was measured.
     pub outcome: Outcome,
+    /// Whether its first round took too long to do more of them.
+    #[serde(default)]
+    pub once: bool,
 }
 
 /// A measurement, or why there is none.

@@ -295,7 +295,8 @@ impl<A: NativePages> Model<'_, A> {
             1 => self.random_range(len / 8).map_or(Ok(()), |range| self.remove(range)),
             2 => self.remove_free_run(),
             3 => self.alloc_at(),
-            4..=12 => self.alloc(1, 1),
+            4..=10 => self.alloc(1, 1),
+            11 | 12 => self.free_wrongly(),
             13..=18 => self.alloc_random(),
             19..=24 => self.alloc(512, 512),
             25..=33 => self.free_some(),
@@ -519,6 +520,14 @@ impl<A: NativePages> Model<'_, A> {
     /// Notes what is left of a live run.
     fn keep(&mut self, rests: [Range<usize>; 2]) {
         self.live.extend(rests.into_iter().filter(|rest| !rest.is_empty()).map(|rest| (rest.start, rest.len())));
+    }
+
+    /// Gives back pages of which at least one is free, not managed, or metadata: nothing may change.
+    fn free_wrongly(&mut self) -> Outcome {
+        let Some(pages) = self.random_range(64).filter(|pages| !self.all(pages, Page::Taken)) else { return Ok(()) };
+        let answer = self.engine.dealloc_pages(self.address(pages.start), pages.len());
+        ensure!(answer == Err(AllocError::NotAllocated), "giving back {pages:?}, not all of them live: {answer:?}");
+        Ok(())
     }
 
     fn free_most(&mut self) -> Outcome {

@@ -19,6 +19,7 @@ pub mod stopwatch;
 mod tests;
 
 use std::rc::Rc;
+use std::time::Duration;
 
 use memory::Pools;
 use selection::{Lazy, Selection};
@@ -35,6 +36,9 @@ pub struct Options {
     pub seed: u64,
 }
 
+/// How long the work of a round may take if it is to be repeated.
+pub const PATIENCE: Duration = Duration::from_secs(10);
+
 /// One (workload, allocator) pair that can be run again and again.
 pub trait Trial {
     /// The name of the workload.
@@ -43,6 +47,10 @@ pub trait Trial {
     fn allocator(&self) -> &str;
     /// One round, and what it measured.
     fn run(&mut self) -> Measurement;
+    /// Whether the figure stands: a round that takes longer than [`PATIENCE`] is not repeated.
+    fn is_done(&self) -> bool {
+        false
+    }
 }
 
 /// What one round of a trial measured.

@@ -47,6 +47,21 @@ pub struct OperationList {
     pub sizes: Distribution,
 }
 
+impl OperationList {
+    /// The size, and the alignment as its log2, that every request asks for; `None` where they differ.
+    #[must_use]
+    pub fn all_ask_for(&self) -> Option<(u32, u8)> {
+        let mut asked = self
+            .prelude
+            .iter()
+            .chain(&self.timed)
+            .filter(|operation| operation.action != Action::Free)
+            .map(|operation| (operation.size, operation.align_log2));
+        let first = asked.next()?;
+        asked.all(|other| other == first).then_some(first)
+    }
+}
+
 /// What a reader wants to know of many sizes.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Distribution {

@@ -42,13 +42,16 @@ fn progress_bar(plan: &Plan) -> ProgressBar {
     bar.with_style(style.expect("the template is well-formed"))
 }
 
-/// Runs the trials in turn (A B C, B C A, C A B, …), so many rounds, and says of each run whose it was.
+/// Runs the trials in turn (A B C, B C A, C A B, …), so many rounds, and says of each turn whose it was. Those that are
+/// done let their turn pass.
 pub fn interleave(trials: &mut [Box<dyn Trial>], rounds: usize, mut ran: impl FnMut(&dyn Trial)) -> Vec<Figure> {
     let mut measured: Vec<Vec<Measurement>> = trials.iter().map(|_| Vec::with_capacity(rounds)).collect();
     for round in 0..rounds {
         for turn in 0..trials.len() {
             let whose = (turn + round) % trials.len();
-            measured[whose].push(trials[whose].run());
+            if !trials[whose].is_done() {
+                measured[whose].push(trials[whose].run());
+            }
             ran(&*trials[whose]);
         }
     }
@@ -56,6 +59,7 @@ pub fn interleave(trials: &mut [Box<dyn Trial>], rounds: usize, mut ran: impl Fn
         workload: trial.workload().to_owned(),
         allocator: trial.allocator().to_owned(),
         outcome: outcome(measurements),
+        once: trial.is_done(),
     });
     figures.collect()
 }
@@ -117,6 +121,8 @@ mod tests {
     struct Scripted {
         name: &'static str,
         answers: Vec<Measurement>,
+        /// Whether it is done when it has no answer left.
+        ends: bool,
     }
 
     impl Trial for Scripted {
@@ -131,6 +137,10 @@ mod tests {
         fn run(&mut self) -> Measurement {
             self.answers.remove(0)
         }
+
+        fn is_done(&self) -> bool {
+            self.ends && self.answers.is_empty()
+        }
     }
 
     fn time(ns_per_op: f64) -> Measurement {
@@ -138,7 +148,7 @@ mod tests {
     }
 
     fn trial(name: &'static str, answers: Vec<Measurement>) -> Box<dyn Trial> {
-        Box::new(Scripted { name, answers })
+        Box::new(Scripted { name, answers, ends: false })
     }
 
     #[test]
@@ -149,6 +159,18 @@ mod tests {
         let figures = interleave(&mut trials, 3, |ran| order.push_str(ran.allocator()));
         assert_eq!(order, "abcbcacab");
         assert_eq!(figures[1].allocator, "b");
+        assert_eq!(figures[1].outcome, Outcome::Time { ns_per_op: vec![1.0, 2.0, 3.0], refused: 1 });
+    }
+
+    #[test]
+    fn what_is_done_is_not_run_again() {
+        let once: Box<dyn Trial> = Box::new(Scripted { name: "slow", answers: vec![time(5.0)], ends: true });
+        let mut trials = [once, trial("a", [1.0, 2.0, 3.0].map(time).to_vec())];
+        let mut turns = 0;
+        let figures = interleave(&mut trials, 3, |_| turns += 1);
+        assert_eq!(turns, 6);
+        assert!(figures[0].once && !figures[1].once);
+        assert_eq!(figures[0].outcome, Outcome::Time { ns_per_op: vec![5.0], refused: 1 });
         assert_eq!(figures[1].outcome, Outcome::Time { ns_per_op: vec![1.0, 2.0, 3.0], refused: 1 });
     }
 

@@ -97,6 +97,7 @@ pub(crate) fn results() -> Results {
         workload: workload.name.clone(),
         allocator: allocator.name.to_owned(),
         outcome: outcome(workload, allocator.name),
+        once: false,
     };
     Results {
         machine: Machine {

@@ -15,7 +15,7 @@ use super::SharedHeap;
 use super::work::Work;
 use crate::lab::bytes::{ByteHeap, Engine, HeapVisitor, visit_heaps};
 use crate::lab::memory::Pools;
-use crate::lab::{Measurement, Options, Selection, Trial, stopwatch};
+use crate::lab::{Measurement, Options, PATIENCE, Selection, Trial, stopwatch};
 use crate::results::{Family, Workload};
 
 const POOL_SIZE: usize = 128 << 20;
@@ -107,6 +107,7 @@ impl Collect<'_> {
             seed: self.options.seed,
             repeating: stopwatch::repeating(self.options.quick),
             pools: Rc::clone(self.pools),
+            done: false,
             source: PhantomData,
         }));
     }
@@ -184,6 +185,8 @@ struct CollectionTrial<S> {
     /// How long a round goes on doing the work again.
     repeating: Duration,
     pools: Rc<Pools>,
+    /// Whether a round took too long to do it again.
+    done: bool,
     source: PhantomData<S>,
 }
 
@@ -226,6 +229,13 @@ impl<S: Source> Trial for CollectionTrial<S> {
     }
 
     fn run(&mut self) -> Measurement {
-        stopwatch::fastest(self.repeating, || self.once())
+        let begun = Instant::now();
+        let fastest = stopwatch::fastest(self.repeating, || self.once());
+        self.done = begun.elapsed() > PATIENCE;
+        fastest
+    }
+
+    fn is_done(&self) -> bool {
+        self.done
     }
 }

@@ -1,10 +1,13 @@
 //! The workloads of page allocators, and their trials.
 
+use std::mem;
+use std::time::Instant;
+
 use super::checkerboard::{self, Ask};
 use super::every_other::EveryOther;
 use super::{PAGE_SIZE, PageHeap, PageVisitor, display_size, visit_heaps};
 use crate::lab::operations::{self, Action, Operation, OperationList};
-use crate::lab::{Lazy, Measurement, Options, Selection, Trial, stopwatch};
+use crate::lab::{Lazy, Measurement, Options, PATIENCE, Selection, Trial, stopwatch};
 use crate::results::{Family, Workload};
 
 /// The page spaces: their names and sizes in bytes, and how many single pages are live in them.
@@ -189,7 +192,13 @@ impl PageVisitor for Collect<'_> {
     fn visit<P: PageHeap + 'static>(&mut self) {
         if self.wanted.allocator(P::NAME) {
             let (workload, list) = (self.workload.clone(), self.list.clone());
-            self.trials.push(Box::new(PageTrial::<P> { workload, list, options: self.options, state: None }));
+            self.trials.push(Box::new(PageTrial::<P> {
+                workload,
+                list,
+                options: self.options,
+                state: None,
+                done: false,
+            }));
         }
     }
 }
@@ -200,25 +209,38 @@ struct PageTrial<P> {
     list: Lazy<OperationList>,
     options: Options,
     state: Option<Result<State<P>, String>>,
+    /// Whether a round took too long to do it again.
+    done: bool,
 }
 
 struct State<P> {
     heap: P,
-    /// The run in each slot: its first page, and what was asked for.
-    slots: Vec<Option<(usize, Operation)>>,
+    /// What all requests ask for: pages, and the alignment as its log2.
+    asked: (usize, u8),
+    /// The first page of the run in each slot, or [`NONE`](Self::NONE); in few bytes, so that the slots of a million pages
+    /// cost little beside the allocators.
+    slots: Vec<u32>,
     refused: u64,
     skipped: usize,
     misaligned: u64,
 }
 
 impl<P: PageHeap> State<P> {
+    const NONE: u32 = u32::MAX;
+
+    /// With empty slots for a list whose requests are all alike.
+    fn with_slots(heap: P, list: &OperationList) -> Self {
+        let (size, align_log2) = list.all_ask_for().expect("page workloads have one size each");
+        let asked = (size as usize, align_log2);
+        Self { heap, asked, slots: vec![Self::NONE; list.slots], refused: 0, skipped: 0, misaligned: 0 }
+    }
+
     /// Fills the page space.
     fn new(list: &OperationList, pages: usize, options: &Options) -> Result<Self, String> {
         if let Some(why) = P::SINGLE_PAGES_ONLY.filter(|_| list.sizes.max > 1) {
             return Err(why.to_owned());
         }
-        let heap = P::new(pages)?;
-        let mut state = Self { heap, slots: vec![None; list.slots], refused: 0, skipped: 0, misaligned: 0 };
+        let mut state = Self::with_slots(P::new(pages)?, list);
         let budget = stopwatch::preparation_budget(options.quick);
         if !stopwatch::prepare(&list.prelude, budget, |&operation| state.step(operation)) {
             return Err(format!("to fill the page space alone takes more than {} s", budget.as_secs_f32()));
@@ -228,22 +250,22 @@ impl<P: PageHeap> State<P> {
 
     #[inline(always)]
     fn step(&mut self, operation: Operation) {
-        let slot = operation.slot as usize;
-        if operation.action == Action::Alloc {
-            // A budget can end a round anywhere in a list whose slots do not come in pairs.
-            if self.slots[slot].is_some() {
-                self.skipped += 1;
-                return;
+        let (pages, align_log2) = self.asked;
+        let slot = &mut self.slots[operation.slot as usize];
+        // A budget can end a round anywhere in a list whose slots do not come in pairs.
+        if (operation.action == Action::Alloc) != (*slot == Self::NONE) {
+            self.skipped += 1;
+        } else if operation.action == Action::Alloc {
+            match self.heap.alloc(pages, align_log2) {
+                Some(first) => {
+                    self.misaligned += (first & ((1 << align_log2) - 1)) as u64;
+                    *slot = first as u32;
+                }
+                None => self.refused += 1,
             }
-            let first = self.heap.alloc(operation.size as usize, operation.align_log2);
-            self.refused += u64::from(first.is_none());
-            self.misaligned += u64::from(first.is_some_and(|first| first & ((1 << operation.align_log2) - 1) != 0));
-            self.slots[slot] = first.map(|first| (first, operation));
         } else {
-            match self.slots[slot].take() {
-                Some((first, asked)) => self.heap.dealloc(first, asked.size as usize, asked.align_log2),
-                None => self.skipped += 1,
-            }
+            let first = mem::replace(slot, Self::NONE);
+            self.heap.dealloc(first as usize, pages, align_log2);
         }
     }
 
@@ -269,7 +291,7 @@ impl<P: PageHeap> PageTrial<P> {
         match self.workload.work {
             Work::Checkerboard(ask) => {
                 let heap = checkerboard::lay_out(self.workload.pages, ask, &self.options)?;
-                Ok(State { heap, slots: Vec::new(), refused: 0, skipped: 0, misaligned: 0 })
+                Ok(State::with_slots(heap, list))
             }
             Work::EveryOther(_) => Err("it needs no state".to_owned()),
             Work::HotPair | Work::Random(_) | Work::RandomBy { .. } | Work::Churn | Work::Runs { .. } => {
@@ -290,7 +312,10 @@ impl<P: PageHeap> Trial for PageTrial<P> {
 
     fn run(&mut self) -> Measurement {
         if let Work::EveryOther(every_other) = self.workload.work {
-            return every_other.measure::<P>(self.workload.pages, &self.options);
+            let begun = Instant::now();
+            let measured = every_other.measure::<P>(self.workload.pages, &self.options);
+            self.done = begun.elapsed() > PATIENCE;
+            return measured;
         }
         if self.state.is_none() {
             self.state = Some(self.prepare());
@@ -304,5 +329,9 @@ impl<P: PageHeap> Trial for PageTrial<P> {
                 state.round(self.list.get(), self.workload.period(), &self.options)
             }),
         }
+    }
+
+    fn is_done(&self) -> bool {
+        self.done
     }
 }

@@ -53,7 +53,8 @@ pub(super) fn measuring(results: &Results) -> Section {
          one number stands for them, it is the 99th percentile.</li>\n<li>Ratios are those of the medians.</li>\n\
          <li>The time of an operation that is not timed by itself does not include the clock: the whole list is timed, and \
          divided by its length. Within a round quick work is done more than once, and the fastest pass counts; slow work \
-         ends when its time is up, and is divided by what was done.</li>\n</ul>\n",
+         ends when its time is up, and is divided by what was done. Work that cannot be ended and takes more than 10 s is \
+         done in one round only.</li>\n</ul>\n",
     );
     section("method", "How it was measured", html)
 }
