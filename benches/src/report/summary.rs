@@ -52,10 +52,12 @@ pub struct Row<'r> {
     pub value: Option<f64>,
     /// The least and the greatest value of a round.
     pub spread: Option<(f64, f64)>,
-    /// The value's ratio to that of the best peer.
+    /// The value's ratio to that of the best peer: see [`Row::to`].
     pub to_peer: Option<f64>,
-    /// The value's ratio to that of the floor.
+    /// The value's ratio to that of the floor: see [`Row::to`].
     pub to_floor: Option<f64>,
+    /// The values that count, one for each round.
+    rounds: Vec<f64>,
 }
 
 impl Measure {
@@ -130,24 +132,24 @@ fn one<'r>(results: &'r Results, workload: &'r Workload, part: Part) -> Summary<
     let figures: Vec<&Figure> = results.figures.iter().filter(|figure| figure.workload == workload.name).collect();
     let measure = Measure::of(workload, &figures);
     let mut rows: Vec<Row<'_>> = figures.iter().map(|figure| row(results, figure, part)).collect();
-    let best = best(&rows, measure, Role::Peer).map(|row| (row.allocator, row.value));
-    let floor = self::best(&rows, measure, Role::Floor).and_then(|row| row.value);
+    let best = best(&rows, measure, Role::Peer).cloned();
+    let floor = self::best(&rows, measure, Role::Floor).cloned();
     for row in &mut rows {
-        row.to_peer = row.value.zip(best.and_then(|(_, value)| value)).and_then(|(a, b)| ratio(a, b));
-        row.to_floor = row.value.zip(floor).and_then(|(a, b)| ratio(a, b));
+        row.to_peer = best.as_ref().and_then(|best| row.to(best));
+        row.to_floor = floor.as_ref().and_then(|floor| row.to(floor));
     }
     let worst = if measure.higher_is_better() { f64::NEG_INFINITY } else { f64::INFINITY };
     rows.sort_by(|a, b| {
         let order = a.value.unwrap_or(worst).total_cmp(&b.value.unwrap_or(worst));
         if measure.higher_is_better() { order.reverse() } else { order }
     });
-    Summary { workload, measure, rows, best_peer: best.map(|(name, _)| name) }
+    Summary { workload, measure, rows, best_peer: best.map(|best| best.allocator) }
 }
 
 fn row<'r>(results: &Results, figure: &'r Figure, part: Part) -> Row<'r> {
     let contender = results.allocators.iter().find(|contender| contender.name == figure.allocator);
-    let rounds = rounds(&figure.outcome);
-    let counted = part.of(&rounds);
+    let all = rounds(&figure.outcome);
+    let counted = part.of(&all);
     let value = match &figure.outcome {
         Outcome::Latency { percentiles, .. } if part == Part::All => headline(percentiles),
         _ => median(counted),
@@ -160,6 +162,7 @@ fn row<'r>(results: &Results, figure: &'r Figure, part: Part) -> Row<'r> {
         spread: spread(counted),
         to_peer: None,
         to_floor: None,
+        rounds: counted.to_vec(),
     }
 }
 
@@ -196,6 +199,17 @@ impl Summary<'_> {
 }
 
 impl Row<'_> {
+    /// The ratio to another row: the median of the ratios within each round, since what slows the machine for a while
+    /// slows both; where one of them has fewer rounds, the ratio of the values.
+    fn to(&self, other: &Self) -> Option<f64> {
+        let (value, base) = self.value.zip(other.value)?;
+        if self.rounds.len() != other.rounds.len() {
+            return ratio(value, base);
+        }
+        let of_rounds: Option<Vec<f64>> = self.rounds.iter().zip(&other.rounds).map(|(&a, &b)| ratio(a, b)).collect();
+        median(&of_rounds?)
+    }
+
     /// How many requests of a round were refused.
     pub fn refused(&self) -> u64 {
         match self.outcome {
@@ -230,6 +244,29 @@ mod tests {
         assert_eq!(slab.spread, Some((9.0, 12.0)));
         assert_eq!(pair.rows[0].allocator, "floor", "the best comes first");
         assert!(pair.rows.last().unwrap().value.is_none(), "who gave up comes last");
+    }
+
+    #[test]
+    fn what_slows_a_round_for_all_moves_no_ratio() {
+        let mut results = synthetic::results();
+        let mut set = |allocator: &str, ns_per_op: &[f64]| {
+            let of_both = |f: &&mut Figure| f.workload == "bytes/pair-64" && f.allocator == allocator;
+            let figure = results.figures.iter_mut().find(of_both).unwrap();
+            figure.outcome = Outcome::Time { ns_per_op: ns_per_op.to_vec(), refused: 0 };
+        };
+        // The machine gets slower, except that one round of each is disturbed.
+        set("slab", &[1.0, 20.0, 5.0, 6.0, 7.0]);
+        set("rlsf", &[2.0, 4.0, 10.0, 12.0, 14.1]);
+        let to_peer = |results: &Results| {
+            let summaries = summarise(results, Part::All);
+            summaries[0].rows.iter().find(|row| row.allocator == "slab").unwrap().to_peer
+        };
+        assert_eq!(to_peer(&results), Some(0.5));
+        // Of another number of rounds, only the medians are left to compare.
+        let figure =
+            results.figures.iter_mut().find(|f| f.workload == "bytes/pair-64" && f.allocator == "slab").unwrap();
+        figure.outcome = Outcome::Time { ns_per_op: vec![20.0], refused: 0 };
+        assert_eq!(to_peer(&results), Some(2.0));
     }
 
     #[test]

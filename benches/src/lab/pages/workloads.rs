@@ -1,5 +1,6 @@
 //! The workloads of page allocators, and their trials.
 
+use std::hint::black_box;
 use std::mem;
 use std::time::Instant;
 
@@ -87,7 +88,7 @@ impl PageWorkload {
     fn record(&self, options: &Options) -> OperationList {
         let operations = if options.quick { 200_000 } else { 1_000_000 };
         match self.work {
-            Work::HotPair => operations::pairs(1, 0, operations),
+            Work::HotPair => operations::pairs(1, 0, 2),
             Work::Random(live) => operations::replacing(live, |_| (1, 0), false, operations, options.seed),
             Work::RandomBy { batch, live } => {
                 operations::replacing_by(batch, live, |_| (1, 0), operations, options.seed)
@@ -269,6 +270,19 @@ impl<P: PageHeap> State<P> {
         }
     }
 
+    /// Pairs, without a list to read: it would take about as long as the fastest of the allocators.
+    fn pairs(&mut self, options: &Options) -> Measurement {
+        let pairs = vec![(); if options.quick { 100_000 } else { 500_000 }];
+        let mut refused = 0;
+        let (done, elapsed) = stopwatch::run(&pairs, stopwatch::budget(options.quick), |()| {
+            match black_box(self.heap.alloc(black_box(1), 0)) {
+                Some(first) => self.heap.dealloc(first, 1, 0),
+                None => refused += 1,
+            }
+        });
+        Measurement::Time { ns_per_op: stopwatch::ns_per_op(elapsed, 2 * done), refused }
+    }
+
     fn round(&mut self, list: &OperationList, period: usize, options: &Options) -> Measurement {
         (self.refused, self.skipped) = (0, 0);
         let budget = stopwatch::budget(options.quick);
@@ -324,6 +338,9 @@ impl<P: PageHeap> Trial for PageTrial<P> {
             (Err(why), _) => Measurement::none(why),
             (Ok(state), Work::Checkerboard(ask)) => {
                 checkerboard::ask(&mut state.heap, self.workload.pages, ask, &self.options)
+            }
+            (Ok(state), Work::HotPair) => {
+                stopwatch::fastest(stopwatch::repeating(self.options.quick), || state.pairs(&self.options))
             }
             (Ok(state), _) => stopwatch::fastest(stopwatch::repeating(self.options.quick), || {
                 state.round(self.list.get(), self.workload.period(), &self.options)

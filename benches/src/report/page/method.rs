@@ -50,7 +50,9 @@ pub(super) fn measuring(results: &Results) -> Section {
          that list.</li>\n<li>The allocators take turns, round by round, and each round begins with another one (A B C, B C A, \
          …): a machine whose speed drifts hurts all alike.</li>\n<li>A figure is the median of its rounds; the whisker on \
          a bar goes from the least to the greatest round. Of latencies, all operations of all rounds are taken together; where \
-         one number stands for them, it is the 99th percentile.</li>\n<li>Ratios are those of the medians.</li>\n\
+         one number stands for them, it is the 99th percentile.</li>\n<li>A ratio is the median of the \
+         ratios within each round, in which two allocators run shortly one after the other: what slows the machine for a \
+         while slows both. So it may differ a little from the quotient of two figures.</li>\n\
          <li>The time of an operation that is not timed by itself does not include the clock: the whole list is timed, and \
          divided by its length. Within a round quick work is done more than once, and the fastest pass counts; slow work \
          ends when its time is up, and is divided by what was done. Work that cannot be ended and takes more than 10 s is \
