@@ -138,8 +138,9 @@ pub struct Frames<'m, P: Policy, const PAGE_SIZE: usize> {
     metadata: Option<NonNull<[u64]>>,
     /// The pages managed.
     total: usize,
-    /// Those of them that are allocated: whose bits are not set.
-    used: usize,
+    /// Those of them that are allocated, whose bits are not set, and those in the stock of single pages: so what comes out
+    /// of it, or goes in, changes nothing here.
+    away: usize,
     pages: Pages,
     runs: ShortRuns,
     blocks: Blocks,
@@ -165,7 +166,7 @@ impl<'m, P: Policy, const PAGE_SIZE: usize> Frames<'m, P, PAGE_SIZE> {
             zones: Zones::new(),
             metadata: None,
             total: 0,
-            used: 0,
+            away: 0,
             pages: Pages::new(),
             runs: ShortRuns::new(),
             blocks: Blocks::new(),
@@ -196,7 +197,7 @@ impl<'m, P: Policy, const PAGE_SIZE: usize> Frames<'m, P, PAGE_SIZE> {
     /// The number of allocated pages.
     #[must_use]
     pub const fn used_pages(&self) -> usize {
-        self.used
+        self.away - self.pages.len()
     }
 
     /// The runs of free pages, by address, none of which touches another of the same region. O(pages / 64) for all.
@@ -237,7 +238,7 @@ impl<P: Policy, const PAGE_SIZE: usize> fmt::Debug for Frames<'_, P, PAGE_SIZE> 
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Frames")
             .field("total_pages", &self.total)
-            .field("used_pages", &self.used)
+            .field("used_pages", &self.used_pages())
             .field("zones", &self.zones.iter().count())
             .finish()
     }

@@ -7,12 +7,27 @@ use super::{Frames, Policy};
 use crate::address::is_aligned;
 use crate::error::{AllocError, AllocResult};
 
-/// An error unless a request can be granted at all: pages are asked for, at an alignment of pages.
-const fn check_request(num_pages: usize, align_pow2: usize, page_size: usize) -> AllocResult {
-    if num_pages == 0 || !align_pow2.is_power_of_two() || align_pow2 < page_size {
-        return Err(AllocError::InvalidParam);
+/// Why there are no pages, in a word: so that a result with the number of a page comes back in two registers.
+#[derive(Clone, Copy)]
+#[repr(usize)]
+enum Refusal {
+    InvalidParam,
+    NoMemory,
+}
+
+impl From<Refusal> for AllocError {
+    #[inline]
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::InvalidParam => Self::InvalidParam,
+            Refusal::NoMemory => Self::NoMemory,
+        }
     }
-    Ok(())
+}
+
+/// Whether a request can be granted at all: pages are asked for, at an alignment of pages.
+const fn is_request(num_pages: usize, align_pow2: usize, page_size: usize) -> bool {
+    num_pages > 0 && align_pow2.is_power_of_two() && align_pow2 >= page_size
 }
 
 impl<P: Policy, const PAGE_SIZE: usize> Frames<'_, P, PAGE_SIZE> {
@@ -24,27 +39,22 @@ impl<P: Policy, const PAGE_SIZE: usize> Frames<'_, P, PAGE_SIZE> {
     #[inline]
     pub fn alloc_pages(&mut self, num_pages: usize, align_pow2: usize) -> AllocResult<usize> {
         if num_pages == 1 && align_pow2 == PAGE_SIZE {
-            if let Some(page) = self.pages.pop() {
-                self.used += 1;
-                return Ok(page * PAGE_SIZE);
-            }
-            return self.alloc_page_from_tree();
+            let page = self.pages.pop().or_else(|| self.alloc_page_from_tree());
+            return page.map(|page| page * PAGE_SIZE).ok_or(AllocError::NoMemory);
         }
-        self.alloc_run(num_pages, align_pow2)
+        Ok(self.alloc_run(num_pages, align_pow2)? * PAGE_SIZE)
     }
 
     /// Fills the stock of single pages with those of the lowest word that has one, and takes the lowest.
     #[cold]
     #[inline(never)]
-    fn alloc_page_from_tree(&mut self) -> AllocResult<usize> {
+    fn alloc_page_from_tree(&mut self) -> Option<usize> {
         self.empty_small();
         if self.refill().is_none() {
             self.empty_blocks();
-            self.refill().ok_or(AllocError::NoMemory)?;
+            self.refill()?;
         }
-        let page = self.pages.pop().ok_or(AllocError::NoMemory)?;
-        self.used += 1;
-        Ok(page * PAGE_SIZE)
+        self.pages.pop()
     }
 
     fn refill(&mut self) -> Option<()> {
@@ -55,33 +65,39 @@ impl<P: Policy, const PAGE_SIZE: usize> Frames<'_, P, PAGE_SIZE> {
         let word = core::mem::take(&mut bits[index]);
         zone.told_chunk(chunk, &bits);
         self.pages.fill(zone, chunk * CHUNK_PAGES + index * 64, word);
+        self.away += self.pages.len();
         Some(())
     }
 
     #[inline(never)]
-    fn alloc_run(&mut self, num_pages: usize, align_pow2: usize) -> AllocResult<usize> {
-        check_request(num_pages, align_pow2, PAGE_SIZE)?;
-        if num_pages > self.total - self.used {
-            return Err(AllocError::NoMemory);
+    fn alloc_run(&mut self, num_pages: usize, align_pow2: usize) -> Result<usize, Refusal> {
+        if !is_request(num_pages, align_pow2, PAGE_SIZE) {
+            return Err(Refusal::InvalidParam);
+        }
+        self.find_run(num_pages, align_pow2).ok_or(Refusal::NoMemory)
+    }
+
+    fn find_run(&mut self, num_pages: usize, align_pow2: usize) -> Option<usize> {
+        if num_pages > self.total - self.used_pages() {
+            return None;
         }
         let align = align_pow2 / PAGE_SIZE;
         if let Some(page) = self.stocked_run(num_pages, align) {
             self.runs.remove(page);
             self.take(page..page + num_pages, false);
-            return Ok(page * PAGE_SIZE);
+            return Some(page);
         }
         self.empty_small();
         let order = P::block_order(num_pages, align);
         if let Some(order) = order.filter(|&order| order >= CHUNK_ORDER && num_pages == 1 << order) {
-            return self.alloc_large_block(order).map(|page| page * PAGE_SIZE).ok_or(AllocError::NoMemory);
+            return self.alloc_large_block(order);
         }
         self.empty_blocks();
         let block = order.and_then(|order| self.find_block(order));
-        let found = block.or_else(|| self.views().find_map(|view| P::find(view, num_pages, align)));
-        let page = found.ok_or(AllocError::NoMemory)?;
+        let page = block.or_else(|| self.views().find_map(|view| P::find(view, num_pages, align)))?;
         self.runs.set(num_pages, align, page + 1);
         self.take(page..page + num_pages, true);
-        Ok(page * PAGE_SIZE)
+        Some(page)
     }
 
     /// The first page of a run in stock that answers a request.
@@ -137,7 +153,7 @@ impl<P: Policy, const PAGE_SIZE: usize> Frames<'_, P, PAGE_SIZE> {
 
     /// Clears the bits of free pages, and lets the tree know if it took them for free.
     fn take(&mut self, pages: Range<usize>, told: bool) {
-        self.used += pages.len();
+        self.away += pages.len();
         if let Some(zone) = self.zones.of_mut(pages.start) {
             zone.set_run_free(pages.clone(), false);
             if told {
@@ -152,8 +168,7 @@ impl<P: Policy, const PAGE_SIZE: usize> Frames<'_, P, PAGE_SIZE> {
     ///
     /// As there.
     pub fn alloc_pages_at(&mut self, base: usize, num_pages: usize, align_pow2: usize) -> AllocResult<usize> {
-        check_request(num_pages, align_pow2, PAGE_SIZE)?;
-        if !is_aligned(base, align_pow2) {
+        if !is_request(num_pages, align_pow2, PAGE_SIZE) || !is_aligned(base, align_pow2) {
             return Err(AllocError::InvalidParam);
         }
         let pages = Self::pages(base, num_pages).ok_or(AllocError::InvalidParam)?;
@@ -177,11 +192,7 @@ impl<P: Policy, const PAGE_SIZE: usize> Frames<'_, P, PAGE_SIZE> {
             return self.dealloc_run(pos, num_pages);
         }
         match self.pages.push(pos / PAGE_SIZE) {
-            Some(Ok(())) => {
-                self.used -= 1;
-                Ok(())
-            }
-            Some(error) => error,
+            Some(answer) => answer,
             None => self.dealloc_page(pos / PAGE_SIZE),
         }
     }
@@ -197,7 +208,6 @@ impl<P: Policy, const PAGE_SIZE: usize> Frames<'_, P, PAGE_SIZE> {
         self.empty_small();
         let zone = self.zones.of(page).ok_or(AllocError::NotAllocated)?;
         self.pages.serve(zone, page);
-        self.used -= 1;
         self.pages.push(page).unwrap_or(Err(AllocError::NotAllocated))
     }
 
@@ -221,7 +231,7 @@ impl<P: Policy, const PAGE_SIZE: usize> Frames<'_, P, PAGE_SIZE> {
         }
         let zone = self.zones.of_mut(pages.start).ok_or(AllocError::NotAllocated)?;
         zone.set_run_free(pages.clone(), true);
-        self.used -= num_pages;
+        self.away -= num_pages;
         if short {
             self.runs.push(pages.start);
             return Ok(());
@@ -259,6 +269,7 @@ impl<P: Policy, const PAGE_SIZE: usize> Frames<'_, P, PAGE_SIZE> {
         let first = self.pages.iter().next();
         if let Some(zone) = first.and_then(|page| self.zones.of_mut(page)) {
             let mut lowest = usize::MAX;
+            self.away -= self.pages.len();
             while let Some(page) = self.pages.take_out() {
                 lowest = lowest.min(page);
                 zone.told_page(page);

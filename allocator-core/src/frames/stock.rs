@@ -35,6 +35,10 @@ impl Pages {
         self.len == 0
     }
 
+    pub(super) const fn len(&self) -> usize {
+        self.len
+    }
+
     pub(super) fn iter(&self) -> impl Iterator<Item = usize> + '_ {
         self.pages[..self.len].iter().copied()
     }
@@ -42,8 +46,10 @@ impl Pages {
     /// Takes a page out, without touching its bit.
     #[inline]
     pub(super) fn take_out(&mut self) -> Option<usize> {
-        self.len = self.len.checked_sub(1)?;
-        self.pages.get(self.len).copied()
+        let last = self.len.wrapping_sub(1);
+        let page = *self.pages.get(last)?;
+        self.len = last;
+        Some(page)
     }
 
     /// Takes a page out, and clears its bit.
@@ -59,7 +65,7 @@ impl Pages {
     /// Puts a page in that is not free, and sets its bit. `None` where the stock cannot tell, or has no room.
     #[inline]
     pub(super) fn push(&mut self, page: usize) -> Option<AllocResult> {
-        if page.wrapping_sub(self.start) >= self.managed || self.len == MOST_PAGES {
+        if page.wrapping_sub(self.start) >= self.managed || self.len >= MOST_PAGES {
             return None;
         }
         let bit = page - self.first_page;

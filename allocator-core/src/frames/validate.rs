@@ -32,7 +32,7 @@ impl<P: Policy, const PAGE_SIZE: usize> Frames<'_, P, PAGE_SIZE> {
             self.validate_tree(zone)?;
         }
         ensure(total == self.total, "the extents do not add up to the total")?;
-        ensure(free == self.total - self.used, "the bits do not add up to what is available")?;
+        ensure(free == self.total - self.used_pages(), "the bits do not add up to what is available")?;
         Ok(())
     }
 
