@@ -11,6 +11,7 @@
 //! | --- | --- | --- | --- |
 //! | a general-purpose heap | `SlabByteAllocator` | `slab` | O(1) for small blocks, no header in them; memory of one size comes back for others |
 //! | the same with documented, strict regions | `Heap` | `slab` | page-aligned regions, addresses instead of pointers |
+//! | the same with little lost to rounding | `SlabByteAllocator<FineClasses, TlsfByteAllocator>` | `slab`, `tlsf` | eight size classes for each doubling, up to 64 KiB |
 //! | real time, or the tightest packing | `TlsfByteAllocator` | `tlsf` | O(1) in the worst case; little lost to rounding |
 //! | few, large, power-of-two blocks | `BuddyByteAllocator` | `buddy` | no header, natural alignment; freeing scans a list |
 //! | collections in a pool, one thread | `AllocatorRc` | `allocator_api` | all memory comes from the pool, which outlives what is in it |
@@ -29,7 +30,7 @@
 //! | `default` | `bitmap` and `page-alloc-256m` | |
 //! | `bitmap` | `RadixPageAllocator`, `BitmapPageAllocator`, `BitmapIdAllocator` | `bitmap-allocator` |
 //! | `tlsf` | `TlsfByteAllocator` | `rlsf` |
-//! | `slab` | `SlabByteAllocator`, `Heap`, `Slab` | `buddy_system_allocator` |
+//! | `slab` | `SlabByteAllocator` with `PowerOfTwoClasses` or `FineClasses`, `Heap`, `Slab` | `buddy_system_allocator` |
 //! | `buddy` | `BuddyByteAllocator`, `BuddyPageAllocator` | `buddy_system_allocator` |
 //! | `allocator_api` | `AllocatorRc` and `AllocatorArc`, for collections that speak `allocator-api2` 0.2, on stable Rust | `allocator-api2`, `lock_api`, `spin` |
 //! | `nightly` | `allocator_api`, and the same handles for the standard library's collections; needs a nightly compiler | |
@@ -55,7 +56,9 @@ pub use allocator_buddy::{BuddyByteAllocator, BuddyPageAllocator};
 pub use allocator_tlsf::TlsfByteAllocator;
 
 #[cfg(feature = "slab")]
-pub use allocator_slab::{Heap, MIN_HEAP_SIZE, PowerOfTwoClasses, SET_SIZE, SizeClasses, Slab, SlabByteAllocator};
+pub use allocator_slab::{
+    FineClasses, Heap, MIN_HEAP_SIZE, PowerOfTwoClasses, SET_SIZE, SizeClasses, Slab, SlabByteAllocator,
+};
 
 #[cfg(feature = "allocator_api")]
 pub use allocator_rc::AllocatorRc;

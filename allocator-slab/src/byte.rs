@@ -33,15 +33,16 @@ pub const SET_SIZE: usize = 64;
 ///   └────────────────────────────┘
 /// ```
 ///
-/// A live block has no header: its class follows from its layout. A slab without a free slot grows by [`SET_SIZE`] slots
-/// or fewer, a power of two of them: never by more than an eighth of what the backing has left while one slot fits in
-/// that, and by at least one slot. So a heap of 32 KiB serves all of the seven default classes at once.
+/// A live block has no header: its class follows from its layout. A slab without a free slot grows by as many slots as its
+/// class says ([`SET_SIZE`] by default) or fewer: never by more than a share of what the backing has left (an eighth by
+/// default: [`SizeClasses::GROWTH_SHARE`]) while one slot fits in that, and by at least one slot. So a heap of 32 KiB serves all of the seven default classes at once. What the
+/// backing gives beyond that because it rounds sizes up, to powers of two or to pages, becomes slots, too.
 ///
 /// # Memory that comes back
 ///
 /// Freed slots stay with their class. When a request finds nothing, in its slab or in the backing, the free slots of the
-/// classes that slots were freed in since the last time are counted for the chunks they lie in; chunks that are wholly
-/// free go back to the backing, and the request is tried again. So after everything is freed, all that fitted at first
+/// classes that slots were freed in since the last time are counted for the chunks they lie in, unless none of a class is
+/// live; chunks that are wholly free go back to the backing, and the request is tried again. So after everything is freed, all that fitted at first
 /// fits again. Free slots are `available` all the while.
 ///
 /// The table of chunks takes memory of the backing, too, once there are more of them than a small heap has: 4 words a
@@ -51,8 +52,9 @@ pub const SET_SIZE: usize = 64;
 /// # Time complexity
 ///
 /// `alloc` and `dealloc` of a slot are O(1): a load, a store, a count. `alloc` of the first of a new chunk links its
-/// slots, at most [`SET_SIZE`], and asks the backing. Where memory has run out, `alloc` walks the free slots twice,
-/// O(free slots × log(chunks)), at most once for all the `dealloc`s before it. Larger blocks cost what the backing costs.
+/// slots, and asks the backing. Where memory has run out, `alloc` walks the free slots twice, O(free slots × log(chunks)),
+/// at most once for all the `dealloc`s before it; those of a class that has no live slot it does not walk at all, but
+/// gives back chunk by chunk. Larger blocks cost what the backing costs.
 ///
 /// # Drawbacks
 ///
@@ -106,6 +108,11 @@ impl<C: SizeClasses, B> SlabByteAllocator<C, B> {
     /// What regions are trimmed to: the alignment of the smallest slots, so that no end is left over that none fits.
     const GRANULE: usize = {
         assert!(!C::SLOT_SIZES.is_empty(), "a slab heap needs a class");
+        assert!(C::GROWTH_SHARE > 0, "a share of nothing");
+        assert!(
+            C::MOST_ALIGNED.is_power_of_two() && C::MOST_ALIGNED >= align_of::<usize>(),
+            "free slots hold a pointer"
+        );
         assert!(SET_SIZE <= u16::MAX as usize && C::SLOT_SIZES.len() <= u16::MAX as usize, "see `Chunk`");
         1 << C::SLOT_SIZES[0].trailing_zeros()
     };
@@ -147,12 +154,6 @@ impl<C: SizeClasses, B> SlabByteAllocator<C, B> {
     }
 }
 
-/// By how many slots to grow when the backing has `free` bytes left.
-fn growth(slot_size: usize, free: usize) -> usize {
-    let slots = (free / 8 / slot_size).clamp(1, SET_SIZE);
-    1 << slots.ilog2()
-}
-
 impl<C: SizeClasses, B: ByteAllocator> SlabByteAllocator<C, B> {
     /// Takes a slot of a slab that has none free.
     #[cold]
@@ -165,9 +166,13 @@ impl<C: SizeClasses, B: ByteAllocator> SlabByteAllocator<C, B> {
     /// Adds a chunk to a class: as large as the policy says, or by halves smaller if the backing has none in one piece.
     fn grow(&mut self, class: usize) -> AllocResult {
         let slab = &mut self.slabs.as_mut()[class];
-        let mut slots = growth(slab.slot_size(), self.supply.backing.available_bytes());
-        while slots > 0 {
-            let layout = chunk_layout(slots, slab.slot_size()).ok_or(AllocError::NoMemory)?;
+        let slot_size = slab.slot_size();
+        let most = C::growth(class).clamp(1, usize::from(u16::MAX));
+        let limit = self.supply.backing.available_bytes() / C::GROWTH_SHARE;
+        let mut wanted = (limit / slot_size).clamp(1, most);
+        while wanted > 0 {
+            let slots = fitting::<C, B>(&self.supply.backing, slot_size, wanted, limit).ok_or(AllocError::NoMemory)?;
+            let layout = chunk_layout(slots, slot_size, C::MOST_ALIGNED).ok_or(AllocError::NoMemory)?;
             if let Ok(start) = self.supply.take(layout) {
                 if self.chunks.push(Chunk::new(start, class, slots), &mut self.supply).is_ok() {
                     // SAFETY: the backing handed out the whole chunk, aligned for its slots.
@@ -177,7 +182,7 @@ impl<C: SizeClasses, B: ByteAllocator> SlabByteAllocator<C, B> {
                 // SAFETY: the chunk was taken just now, with this layout.
                 unsafe { self.supply.give(start, layout) };
             }
-            slots /= 2;
+            wanted = wanted.min(slots) / 2;
         }
         Err(AllocError::NoMemory)
     }
@@ -199,8 +204,15 @@ impl<C: SizeClasses, B: ByteAllocator> SlabByteAllocator<C, B> {
         if !slabs.iter().any(Slab::needs_count) {
             return false;
         }
-        let mut chunks = self.chunks.by_address();
-        for slab in slabs.iter_mut().filter(|slab| slab.needs_count()) {
+        // Where no slot of a class is live, there is nothing to count.
+        let mut chunks = self.chunks.by_address(|class| slabs[class].used_slots() == 0);
+        for slab in slabs.iter_mut() {
+            if slab.used_slots() == 0 {
+                slab.clear();
+            }
+            if !slab.needs_count() {
+                continue;
+            }
             let before = chunks.wholly_free();
             slab.count_free(|slot| {
                 let counted = chunks.count(slot);
@@ -214,7 +226,7 @@ impl<C: SizeClasses, B: ByteAllocator> SlabByteAllocator<C, B> {
             return false;
         }
         self.chunks.remove_wholly_free(&mut self.supply, |chunk, supply| {
-            if let Some(layout) = chunk.layout(C::SLOT_SIZES[usize::from(chunk.class)]) {
+            if let Some(layout) = chunk.layout(C::SLOT_SIZES[usize::from(chunk.class)], C::MOST_ALIGNED) {
                 // SAFETY: the chunk was taken with this layout, and its slots have left the slab.
                 unsafe { supply.give(chunk.start, layout) };
             }
@@ -247,7 +259,7 @@ impl<C: SizeClasses, B: ByteAllocator> SlabByteAllocator<C, B> {
         ensure(slots == all, "a chunk is of no class")?;
         ensure(bytes <= self.supply.held(), "the chunks and their table are more than the heap holds")?;
         ensure(self.supply.held() <= self.supply.backing.used_bytes(), "the heap holds more than the backing gave")?;
-        let mut chunks = self.chunks.by_address();
+        let mut chunks = self.chunks.by_address(|_| false);
         for (class, slab) in self.slabs.as_ref().iter().enumerate() {
             let mut listed = 0;
             for slot in slab.free_slots() {
@@ -264,6 +276,26 @@ impl<C: SizeClasses, B: ByteAllocator> SlabByteAllocator<C, B> {
         }
         Ok(())
     }
+}
+
+/// How many slots a chunk has that is to have `wanted` of them: as many as fit in the block that the backing gives for
+/// so many; or, where that is above `limit` bytes, as the backing rounds sizes up, in a smaller one.
+fn fitting<C: SizeClasses, B: ByteAllocator>(
+    backing: &B,
+    slot_size: usize,
+    wanted: usize,
+    limit: usize,
+) -> Option<usize> {
+    let fit = |slots: usize| {
+        let usable = backing.usable_size(chunk_layout(slots, slot_size, C::MOST_ALIGNED)?).1;
+        Some(((usable / slot_size).clamp(slots, usize::from(u16::MAX)), usable))
+    };
+    let (slots, usable) = fit(wanted)?;
+    if wanted == 1 || usable <= limit {
+        return Some(slots);
+    }
+    let power = 1 << (wanted * slot_size).ilog2();
+    Some(fit((power / slot_size).max(1))?.0)
 }
 
 fn ensure(holds: bool, otherwise: &'static str) -> Result<(), &'static str> {

@@ -42,20 +42,23 @@ impl Chunk {
     }
 
     /// The memory that the chunk takes, its slots having `slot_size` bytes.
-    pub(crate) fn layout(&self, slot_size: usize) -> Option<Layout> {
-        chunk_layout(usize::from(self.slots), slot_size)
+    pub(crate) fn layout(&self, slot_size: usize, most_aligned: usize) -> Option<Layout> {
+        chunk_layout(usize::from(self.slots), slot_size, most_aligned)
     }
 }
 
 /// The memory that `slots` slots of `slot_size` bytes take, each aligned to the largest power of two that divides the
-/// size. `None` past the address space.
-pub(crate) fn chunk_layout(slots: usize, slot_size: usize) -> Option<Layout> {
-    Layout::from_size_align(slots.checked_mul(slot_size)?, 1 << slot_size.trailing_zeros()).ok()
+/// size, at most to `most_aligned`. `None` past the address space.
+pub(crate) fn chunk_layout(slots: usize, slot_size: usize, most_aligned: usize) -> Option<Layout> {
+    let align = (1 << slot_size.trailing_zeros()).min(most_aligned);
+    Layout::from_size_align(slots.checked_mul(slot_size)?, align).ok()
 }
 
 /// Room for further chunks: this header, and behind it the chunks, in a block of the backing.
 struct Segment {
     older: Option<NonNull<Segment>>,
+    /// What the block was asked for with, in bytes.
+    size: u32,
     /// The number of chunks there is room for.
     capacity: u32,
     /// The number of chunks there are.
@@ -68,6 +71,8 @@ const _: () =
 impl Segment {
     /// The sizes of a segment that are tried, the first one that the backing has.
     const LARGEST: usize = 1024;
+    /// So much of a block is used at most, however much a backing gives.
+    const MOST_USED: usize = 1 << 20;
     const SMALLEST: usize = (size_of::<Self>() + size_of::<Chunk>()).next_power_of_two();
 
     const fn capacity(size: usize) -> usize {
@@ -77,11 +82,6 @@ impl Segment {
     /// The block that a segment of `size` bytes lies in.
     fn layout(size: usize) -> AllocResult<Layout> {
         Layout::from_size_align(size, align_of::<Self>()).map_err(|_| AllocError::NoMemory)
-    }
-
-    /// The size of the block that a segment for `capacity` chunks was taken with.
-    fn size(capacity: usize) -> usize {
-        (size_of::<Self>() + capacity * size_of::<Chunk>()).next_power_of_two()
     }
 
     fn has_room(&self) -> bool {
@@ -172,11 +172,15 @@ impl ChunkTable {
     fn add_segment<B: ByteAllocator>(&mut self, supply: &mut Supply<B>) -> AllocResult<NonNull<Segment>> {
         let mut size = Segment::LARGEST;
         while size >= Segment::SMALLEST {
-            if let Ok(block) = supply.take(Segment::layout(size)?) {
+            let layout = Segment::layout(size)?;
+            if let Ok(block) = supply.take(layout) {
                 let segment = block.cast::<Segment>();
+                // A backing of pages gives whole pages.
+                let usable = supply.backing.usable_size(layout).1.clamp(size, Segment::MOST_USED);
+                let capacity = Segment::capacity(usable) as u32;
                 // SAFETY: the block is new, aligned and large enough.
                 unsafe {
-                    segment.write(Segment { older: self.newest, capacity: Segment::capacity(size) as u32, len: 0 });
+                    segment.write(Segment { older: self.newest, size: size as u32, capacity, len: 0 });
                 }
                 self.newest = Some(segment);
                 return Ok(segment);
@@ -200,7 +204,7 @@ impl ChunkTable {
         };
         if header.len == 0 {
             self.newest = header.older;
-            let layout = Segment::layout(Segment::size(header.capacity as usize)).ok()?;
+            let layout = Segment::layout(header.size as usize).ok()?;
             // SAFETY: the segment was taken with this layout, and nothing refers to it any more.
             unsafe { supply.give(newest.cast(), layout) };
         }
@@ -248,8 +252,9 @@ impl ChunkTable {
         }
     }
 
-    /// The chunks ordered by address, nothing counted for any. O(n log n).
-    pub(crate) fn by_address(&mut self) -> ByAddress<'_> {
+    /// The chunks ordered by address, but for those of classes that are `all_free`, and nothing counted for any; those
+    /// that are left out are wholly free. O(n log n).
+    pub(crate) fn by_address(&mut self, all_free: impl Fn(usize) -> bool) -> ByAddress<'_> {
         let further = self.segments().flat_map(|(segment, len)| {
             // SAFETY: the segments belong to the table, and the first `len` entries are there.
             (0..len).map(move |index| unsafe { Segment::at(segment, index) })
@@ -258,18 +263,22 @@ impl ChunkTable {
         // SAFETY: the index is in bounds.
         let first = (0..self.inline_len).map(|index| unsafe { inline.add(index) });
         let mut list = None;
-        let mut len = 0;
-        for chunk in first.chain(further) {
+        let (mut len, mut wholly_free) = (0, 0);
+        for place in first.chain(further) {
             // SAFETY: an entry that is there, and the table is borrowed mutably.
-            unsafe {
-                (*chunk.as_ptr()).counted = 0;
-                (*chunk.as_ptr()).above = list;
+            let chunk = unsafe { &mut *place.as_ptr() };
+            if all_free(usize::from(chunk.class)) {
+                chunk.counted = chunk.slots;
+                wholly_free += 1;
+                continue;
             }
-            list = Some(chunk);
+            chunk.counted = 0;
+            chunk.above = list;
+            list = Some(place);
             len += 1;
         }
-        // SAFETY: the list has every entry once, and the table stays borrowed for the life of the result.
-        unsafe { ByAddress::new(list, len) }
+        // SAFETY: the list has its entries once, and the table stays borrowed for the life of the result.
+        unsafe { ByAddress::new(list, len, wholly_free) }
     }
 
     /// All chunks, in no order.
@@ -284,7 +293,7 @@ impl ChunkTable {
     /// What the table itself has of the backing, in bytes, as it asked for it.
     pub(crate) fn segment_bytes(&self) -> usize {
         // SAFETY: the segments belong to the table, and were initialised by `add_segment`.
-        self.segments().map(|(segment, _)| Segment::size(unsafe { segment.read() }.capacity as usize)).sum()
+        self.segments().map(|(segment, _)| unsafe { segment.read() }.size as usize).sum()
     }
 
     /// Whether any segments are in use.

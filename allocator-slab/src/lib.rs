@@ -2,7 +2,7 @@
 //!
 //! | module | holds |
 //! | --- | --- |
-//! | [`classes`] | [`SizeClasses`], which sizes there are, and [`PowerOfTwoClasses`], seven of them |
+//! | [`classes`] | [`SizeClasses`], which sizes there are: [`PowerOfTwoClasses`], seven of them, and [`FineClasses`], eight for each doubling |
 //! | [`slab`] | [`Slab`], the slots of one size |
 //! | `chunks` | which chunks the slabs grew by |
 //! | `supply` | the backing, and what the heap itself holds of it |
@@ -19,6 +19,6 @@ pub mod slab;
 mod supply;
 
 pub use byte::{SET_SIZE, SlabByteAllocator};
-pub use classes::{PowerOfTwoClasses, SizeClasses};
+pub use classes::{FineClasses, PowerOfTwoClasses, SizeClasses};
 pub use heap::{Heap, MIN_HEAP_SIZE};
 pub use slab::Slab;

@@ -30,7 +30,8 @@ struct FreeSlot {
 ///
 /// # Invariants
 ///
-/// `total_slots = used_slots + length of the free list`.
+/// `total_slots = used_slots + length of the free list`, and `used_slots = allocs - frees`, each of which has its own
+/// count: so either call only adds to one word, and whether anything was freed since some moment needs no flag.
 ///
 /// # Time complexity
 ///
@@ -52,16 +53,17 @@ struct FreeSlot {
 /// unsafe { slab.dealloc(slot) };
 /// ```
 pub struct Slab {
-    /// The first of the free slots, `total - used` of them; none iff `total == used`.
+    /// The first of the free slots, `total - used` of them, with `used = allocs - frees`; none iff `total == used`.
     free: Option<NonNull<FreeSlot>>,
     /// A multiple of the size of a pointer, above 0.
     slot_size: usize,
     /// The slots of all chunks.
     total: usize,
-    /// The live slots.
-    used: usize,
-    /// Whether a slot was freed since the free slots were last counted: if not, no chunk can have become wholly free.
-    freed_since_count: bool,
+    /// How often a slot was handed out, and given back; modulo 2^(bits of a word), as only differences count.
+    allocs: usize,
+    frees: usize,
+    /// `frees` when the free slots were last counted: as long as it stays, no chunk can have become wholly free.
+    frees_at_count: usize,
 }
 
 // SAFETY: the free slots belong to the slab alone.
@@ -92,7 +94,7 @@ impl Slab {
         if slot_size == 0 || !slot_size.is_multiple_of(size_of::<FreeSlot>()) {
             return Err(AllocError::InvalidParam);
         }
-        Ok(Self { free: None, slot_size, total: 0, used: 0, freed_since_count: false })
+        Ok(Self { free: None, slot_size, total: 0, allocs: 0, frees: 0, frees_at_count: 0 })
     }
 
     /// One slab for each size.
@@ -141,13 +143,13 @@ impl Slab {
     /// The number of live slots.
     #[must_use]
     pub const fn used_slots(&self) -> usize {
-        self.used
+        self.allocs.wrapping_sub(self.frees)
     }
 
     /// The bytes that live slots take.
     #[must_use]
     pub const fn used_bytes(&self) -> usize {
-        self.used * self.slot_size
+        self.used_slots() * self.slot_size
     }
 
     /// Takes a free slot, if there is one. Its contents are not initialised.
@@ -156,7 +158,7 @@ impl Slab {
         let slot = self.free?;
         // SAFETY: the slots of the list are free, so they hold what `dealloc` or `grow` wrote there.
         self.free = unsafe { slot.read() }.next;
-        self.used += 1;
+        self.allocs = self.allocs.wrapping_add(1);
         Some(slot.cast())
     }
 
@@ -169,8 +171,7 @@ impl Slab {
     pub unsafe fn dealloc(&mut self, slot: NonNull<u8>) {
         // SAFETY: passed on from the caller.
         unsafe { self.link(slot) };
-        self.used -= 1;
-        self.freed_since_count = true;
+        self.frees = self.frees.wrapping_add(1);
     }
 
     /// Takes in a chunk of `slots` slots, all free. O(`slots`). The first slot is the first to be handed out.
@@ -203,12 +204,20 @@ impl Slab {
 
     /// Whether a chunk may have become wholly free since [`count_free`](Self::count_free).
     pub(crate) fn needs_count(&self) -> bool {
-        self.freed_since_count
+        self.frees != self.frees_at_count
+    }
+
+    /// Forgets all chunks of a slab of which no slot is live. O(1).
+    pub(crate) fn clear(&mut self) {
+        debug_assert_eq!(self.used_slots(), 0);
+        self.free = None;
+        self.total = 0;
+        self.frees_at_count = self.frees;
     }
 
     /// Shows every free slot to `count`. O(free slots).
     pub(crate) fn count_free(&mut self, count: impl FnMut(NonNull<u8>)) {
-        self.freed_since_count = false;
+        self.frees_at_count = self.frees;
         self.free_slots().for_each(count);
     }
 
@@ -248,7 +257,7 @@ impl fmt::Debug for Slab {
         f.debug_struct("Slab")
             .field("slot_size", &self.slot_size)
             .field("total_slots", &self.total)
-            .field("used_slots", &self.used)
+            .field("used_slots", &self.used_slots())
             .finish()
     }
 }

@@ -4,7 +4,7 @@ use std::alloc::Layout;
 
 use allocator_buddy::BuddyByteAllocator;
 use allocator_core::conformance::ByteOptions;
-use allocator_slab::{PowerOfTwoClasses, SizeClasses, Slab, SlabByteAllocator};
+use allocator_slab::{FineClasses, PowerOfTwoClasses, SizeClasses, Slab, SlabByteAllocator};
 use allocator_tlsf::TlsfByteAllocator;
 
 /// Making a block smaller takes a slot of another class, which may have to be found first.
@@ -45,5 +45,15 @@ allocator_core::byte_conformance!(
 allocator_core::byte_conformance!(
     other_classes_over_tlsf,
     SlabByteAllocator::<ThreeQuarterClasses, _>::with_backing(TlsfByteAllocator::new()),
+    options()
+);
+allocator_core::byte_conformance!(
+    fine_classes_over_buddy,
+    SlabByteAllocator::<FineClasses, _>::with_backing(BuddyByteAllocator::new()),
+    options()
+);
+allocator_core::byte_conformance!(
+    fine_classes_over_tlsf,
+    SlabByteAllocator::<FineClasses, _>::with_backing(TlsfByteAllocator::new()),
     options()
 );

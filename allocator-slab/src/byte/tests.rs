@@ -52,14 +52,95 @@ impl Drop for Owned {
     }
 }
 
+/// A backing that only tells what it would give for a size.
+struct Rounding(fn(usize) -> usize);
+
+impl BaseAllocator for Rounding {
+    unsafe fn init(&mut self, _: usize, _: usize) -> AllocResult {
+        Err(AllocError::InvalidParam)
+    }
+
+    unsafe fn add_memory(&mut self, _: usize, _: usize) -> AllocResult {
+        Err(AllocError::InvalidParam)
+    }
+}
+
+// SAFETY: there are no blocks.
+unsafe impl ByteAllocator for Rounding {
+    fn alloc(&mut self, _: Layout) -> AllocResult<NonNull<u8>> {
+        Err(AllocError::NoMemory)
+    }
+
+    unsafe fn dealloc(&mut self, _: NonNull<u8>, _: Layout) {}
+
+    fn total_bytes(&self) -> usize {
+        0
+    }
+
+    fn used_bytes(&self) -> usize {
+        0
+    }
+
+    fn available_bytes(&self) -> usize {
+        0
+    }
+
+    fn usable_size(&self, layout: Layout) -> (usize, usize) {
+        (layout.size(), self.0(layout.size()))
+    }
+}
+
+#[test]
+fn chunks_fill_the_blocks_that_the_backing_gives() {
+    let exact = Rounding(|size| size);
+    let powers = Rounding(usize::next_power_of_two);
+    let pages = Rounding(|size| size.next_multiple_of(4096));
+    for slot_size in [8, 48, 64, 144, 640, 4096, 36_864] {
+        for wanted in (1..=300).step_by(if cfg!(miri) { 23 } else { 1 }) {
+            assert_eq!(fitting::<PowerOfTwoClasses, _>(&exact, slot_size, wanted, wanted * slot_size), Some(wanted));
+            for (backing, limit) in [&powers, &pages].into_iter().flat_map(|backing| {
+                // As much as is wanted, a block of that, and plenty.
+                let asked = wanted * slot_size;
+                [(backing, asked), (backing, backing.0(asked)), (backing, usize::MAX)]
+            }) {
+                let slots = fitting::<PowerOfTwoClasses, _>(backing, slot_size, wanted, limit).unwrap();
+                let block = backing.0(slots * slot_size);
+                assert!(block - slots * slot_size < slot_size, "{slots} of {slot_size} in {block}");
+                assert!(block <= limit.max(backing.0(slot_size)), "{slots} of {slot_size}, at most {limit} bytes");
+                assert!(2 * (slots + 1) > wanted, "{slots}, where {wanted} were wanted");
+            }
+        }
+    }
+    assert_eq!(
+        (
+            fitting::<PowerOfTwoClasses, _>(&powers, 64, 40, 2600),
+            fitting::<PowerOfTwoClasses, _>(&powers, 64, 40, 4096)
+        ),
+        (Some(32), Some(64))
+    );
+    assert_eq!(fitting::<PowerOfTwoClasses, _>(&powers, 144, 227, 1 << 20), Some(227));
+    assert_eq!(fitting::<PowerOfTwoClasses, _>(&pages, 144, 5, 800), Some(28));
+    assert_eq!(fitting::<PowerOfTwoClasses, _>(&exact, 64, usize::MAX / 64, 0), None);
+}
+
 #[test]
 fn growth_is_at_most_an_eighth_of_what_is_free_while_one_slot_fits_in_that() {
-    for slot_size in [8, 48, 64, 640, 4096] {
-        for free in (0..2_000_000).step_by(if cfg!(miri) { 99_991 } else { 997 }) {
-            let slots = growth(slot_size, free);
-            assert!(slots.is_power_of_two() && slots <= SET_SIZE);
-            assert!(slots == 1 || slots * slot_size <= free / 8, "{slots} of {slot_size} out of {free}");
-            assert!(2 * slots > SET_SIZE || 2 * slots * slot_size > free / 8, "no smaller than need be");
+    let pool = if cfg!(miri) { 16 << 10 } else { 256 << 10 };
+    for sizes in [[64, 64], [64, 256], [256, 2048], [4096, 4096]] {
+        let mut owned = Owned::new(pool);
+        for size in sizes.into_iter().cycle() {
+            let (free, chunks) = (owned.heap.backing().available_bytes(), owned.heap.chunks.iter().count());
+            if owned.alloc(size).is_err() {
+                break;
+            }
+            let taken = free - owned.heap.backing().available_bytes();
+            // The table of chunks may need a segment with it.
+            let new = owned.heap.chunks.iter().nth(chunks);
+            if let Some(chunk) = new.filter(|_| !owned.heap.chunks.has_segments()) {
+                assert!(taken == size || taken <= free / 8, "{taken} of {free}");
+                assert!(usize::from(chunk.slots) <= SET_SIZE && taken == usize::from(chunk.slots) * size);
+                assert!(2 * taken > (free / 8).min(SET_SIZE * size), "no smaller than need be");
+            }
         }
     }
 }

@@ -27,18 +27,19 @@ pub(crate) struct ByAddress<'t> {
 }
 
 impl ByAddress<'_> {
-    /// A tree of the `len` chunks of `list`, linked by `above`, for none of which anything has been counted.
+    /// A tree of the `len` chunks of `list`, linked by `above`, for none of which anything has been counted; beside
+    /// `wholly_free` others.
     ///
     /// # Safety
     ///
     /// For the life of the result the chunks may be read and written through these links, and are used by no one else.
-    pub(super) unsafe fn new(mut list: Link, len: usize) -> Self {
+    pub(super) unsafe fn new(mut list: Link, len: usize, wholly_free: usize) -> Self {
         // SAFETY: the list has `len` chunks, which the caller lends.
         let root = unsafe {
             let mut sorted = sort(&mut list, len);
             balance(&mut sorted, len)
         };
-        Self { root, last: None, wholly_free: 0, table: PhantomData }
+        Self { root, last: None, wholly_free, table: PhantomData }
     }
 
     /// The chunk with the highest start that is not above `address`: the one that the slot at this address lies in.
@@ -195,7 +196,7 @@ mod tests {
             list = Some(chunk);
         }
         // SAFETY: the list is linked as it must be, and the vector is not touched before the tree is gone.
-        check(unsafe { ByAddress::new(list, starts.len()) });
+        check(unsafe { ByAddress::new(list, starts.len(), 0) });
     }
 
     /// The number of levels.

@@ -42,6 +42,8 @@ const fn hosted(name: &'static str, package: &'static str, description: &'static
 const ALLOCATORS: &[(&str, AllocatorInfo)] = &[
     ours("slab", "allocator-slab", &[Bytes, Collections, Objects, Fill, Latency],
         "size classes over a buddy heap: `SlabByteAllocator`, and `Slab` for objects"),
+    ours("slab-fine", "allocator-slab", IN_POOL,
+        "eight size classes for each doubling over a TLSF heap: `SlabByteAllocator<FineClasses, TlsfByteAllocator>`"),
     ours("tlsf", "allocator-tlsf", IN_POOL, "two-level segregated fit: `TlsfByteAllocator`"),
     ours("buddy", "allocator-buddy", IN_POOL, "power-of-two blocks: `BuddyByteAllocator`"),
     ours("radix", "allocator-bitmap", &[Pages], "a bit for each page, under a tree of run lengths: `RadixPageAllocator`"),

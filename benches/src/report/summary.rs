@@ -52,9 +52,9 @@ pub struct Row<'r> {
     pub value: Option<f64>,
     /// The least and the greatest value of a round.
     pub spread: Option<(f64, f64)>,
-    /// The value's ratio to that of the best peer: see [`Row::to`].
+    /// The ratio to the best peer: the median of the ratios within each round.
     pub to_peer: Option<f64>,
-    /// The value's ratio to that of the floor: see [`Row::to`].
+    /// The ratio to the floor, likewise.
     pub to_floor: Option<f64>,
     /// The values that count, one for each round.
     rounds: Vec<f64>,

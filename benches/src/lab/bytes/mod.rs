@@ -15,7 +15,7 @@ use std::ptr::NonNull;
 
 #[cfg(feature = "hosted")]
 pub(crate) use hosted::Global;
-pub(crate) use ours::Engine;
+pub(crate) use ours::{Engine, SlabFineOverTlsf};
 pub use replay::{Slots, replay};
 
 /// What a trial does with a byte heap.
@@ -106,6 +106,7 @@ pub trait HeapVisitor {
 /// The byte heaps that this build has, in the order of the report's tables.
 pub fn visit_heaps(visitor: &mut impl HeapVisitor) {
     visitor.visit::<ours::Slab>();
+    visitor.visit::<ours::SlabFine>();
     visitor.visit::<ours::Tlsf>();
     visitor.visit::<ours::Buddy>();
     visitor.visit::<peers::Rlsf>();

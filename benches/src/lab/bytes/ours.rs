@@ -3,7 +3,7 @@
 use std::alloc::Layout;
 use std::ptr::NonNull;
 
-use allocator::{BuddyByteAllocator, ByteAllocator, SlabByteAllocator, TlsfByteAllocator};
+use allocator::{BuddyByteAllocator, ByteAllocator, FineClasses, SlabByteAllocator, TlsfByteAllocator};
 
 use super::ByteHeap;
 
@@ -17,24 +17,29 @@ pub(crate) trait Engine: ByteAllocator + 'static {
 }
 
 macro_rules! engines {
-    ($($engine:ty: $name:literal;)*) => {
+    ($($engine:ty: $name:literal, $make:expr;)*) => {
         $(impl Engine for $engine {
             const NAME: &'static str = $name;
 
             fn empty() -> Self {
-                <$engine>::new()
+                $make
             }
         })*
     };
 }
 
+/// The slab heap with fine classes, over the backing that suits them best.
+pub(crate) type SlabFineOverTlsf = SlabByteAllocator<FineClasses, TlsfByteAllocator>;
+
 engines! {
-    SlabByteAllocator: "slab";
-    TlsfByteAllocator: "tlsf";
-    BuddyByteAllocator: "buddy";
+    SlabByteAllocator: "slab", SlabByteAllocator::new();
+    SlabFineOverTlsf: "slab-fine", SlabByteAllocator::with_backing(TlsfByteAllocator::new());
+    TlsfByteAllocator: "tlsf", TlsfByteAllocator::new();
+    BuddyByteAllocator: "buddy", BuddyByteAllocator::new();
 }
 
 pub(super) type Slab = Ours<SlabByteAllocator>;
+pub(super) type SlabFine = Ours<SlabFineOverTlsf>;
 pub(super) type Tlsf = Ours<TlsfByteAllocator>;
 pub(super) type Buddy = Ours<BuddyByteAllocator>;
 

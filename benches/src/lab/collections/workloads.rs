@@ -13,7 +13,7 @@ use allocator_api2::alloc::Allocator;
 
 use super::SharedHeap;
 use super::work::Work;
-use crate::lab::bytes::{ByteHeap, Engine, HeapVisitor, visit_heaps};
+use crate::lab::bytes::{ByteHeap, Engine, HeapVisitor, SlabFineOverTlsf, visit_heaps};
 use crate::lab::memory::Pools;
 use crate::lab::{Measurement, Options, PATIENCE, Selection, Trial, stopwatch};
 use crate::results::{Family, Workload};
@@ -120,7 +120,8 @@ impl HeapVisitor for Collect<'_> {
         }
         // The engines of the family come with a handle of their own.
         match H::NAME {
-            SlabByteAllocator::NAME => self.push::<OurHandle<SlabByteAllocator>>(),
+            <SlabByteAllocator>::NAME => self.push::<OurHandle<SlabByteAllocator>>(),
+            SlabFineOverTlsf::NAME => self.push::<OurHandle<SlabFineOverTlsf>>(),
             TlsfByteAllocator::NAME => self.push::<OurHandle<TlsfByteAllocator>>(),
             BuddyByteAllocator::NAME => self.push::<OurHandle<BuddyByteAllocator>>(),
             _ => self.push::<PeerHandle<H>>(),
