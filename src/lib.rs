@@ -12,6 +12,8 @@
 //! | a general-purpose heap | `SlabByteAllocator` | `slab` | O(1) for small blocks, no header in them; memory of one size comes back for others |
 //! | the same with documented, strict regions | `Heap` | `slab` | page-aligned regions, addresses instead of pointers |
 //! | the same with little lost to rounding | `SlabByteAllocator<FineClasses, TlsfByteAllocator>` | `slab`, `tlsf` | eight size classes for each doubling, up to 64 KiB |
+//! | a heap that grows by itself | [`Growing`] | | takes pages from any page engine when it has run out of memory |
+//! | blocks of whole pages | [`PageBacked`] | | makes a byte engine of any page engine; a backing for a slab heap |
 //! | real time, or the tightest packing | `TlsfByteAllocator` | `tlsf` | O(1) in the worst case; little lost to rounding |
 //! | few, large, power-of-two blocks | `BuddyByteAllocator` | `buddy` | no header, natural alignment; freeing scans a list |
 //! | collections in a pool, one thread | `AllocatorRc` | `allocator_api` | all memory comes from the pool, which outlives what is in it |
@@ -42,8 +44,8 @@
 #![no_std]
 
 pub use allocator_core::{
-    AllocError, AllocResult, BaseAllocator, ByteAllocator, IdAllocator, PageAllocator, Region, RegionTable, address,
-    frames::Run, traits::realloc_by_moving,
+    AllocError, AllocResult, BaseAllocator, ByteAllocator, Growing, Growth, IdAllocator, PageAllocator, PageBacked,
+    Region, RegionTable, address, frames::Run, traits::realloc_by_moving,
 };
 
 #[cfg(feature = "bitmap")]

@@ -7,6 +7,8 @@
 //! | [`address`] | checked address arithmetic, [`Region`], and the one place where an address becomes a pointer |
 //! | [`regions`] | [`RegionTable`], the memory of an engine that must refuse overlaps |
 //! | `forward` | the traits for `&mut A` |
+//! | [`page_backed`] | [`PageBacked`], a byte allocator made of a page allocator |
+//! | [`growing`] | [`Growing`], a byte allocator that takes pages when it has run out of memory |
 //! | [`frames`] | what the native page engines are made of |
 //! | `conformance` | (feature `conformance`) the behavioural test suite for implementations of the traits |
 //!
@@ -41,10 +43,14 @@ pub mod conformance;
 pub mod error;
 mod forward;
 pub mod frames;
+pub mod growing;
+pub mod page_backed;
 pub mod regions;
 pub mod traits;
 
 pub use address::Region;
 pub use error::{AllocError, AllocResult};
+pub use growing::{Growing, Growth};
+pub use page_backed::PageBacked;
 pub use regions::RegionTable;
 pub use traits::{BaseAllocator, ByteAllocator, IdAllocator, PageAllocator};

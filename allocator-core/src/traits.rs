@@ -27,7 +27,9 @@ pub trait BaseAllocator {
     ///
     /// - The engines that touch what they manage (all byte allocators, and page allocators that keep their metadata in
     ///   the region) need the region to be readable and writable, its provenance exposed (as a cast to `usize` does),
-    ///   for as long as the allocator may use it; for a reference, that is as long as the allocator behind it.
+    ///   for as long as the allocator may use it; for a reference, that is as long as the allocator behind it. So does a
+    ///   page allocator that is, or comes to be, in an adapter which hands its pages out as blocks
+    ///   ([`PageBacked`](crate::PageBacked), [`Growing`](crate::Growing)).
     /// - Nothing else uses the region meanwhile, other than through what the allocator hands out.
     unsafe fn init(&mut self, start: usize, size: usize) -> AllocResult;
 
@@ -172,7 +174,9 @@ pub unsafe fn realloc_by_moving<A: ByteAllocator + ?Sized>(
 ///
 /// Callers map and write what an implementation returns, so it promises: every page handed out lies inside the regions
 /// handed over, is not allocated already, and holds none of the allocator's own data; a run is contiguous; its address
-/// is a multiple of the alignment asked for, whatever the length of the run.
+/// is a multiple of the alignment asked for, whatever the length of the run. Until a page is given back the allocator
+/// neither reads nor writes it. As for [`ByteAllocator`], no method calls code that might call back into the same
+/// allocator, none unwinds, and the memory is reached through this value alone.
 pub unsafe trait PageAllocator: BaseAllocator {
     /// The size of a page in bytes, a power of two.
     const PAGE_SIZE: usize;

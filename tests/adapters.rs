@@ -1,0 +1,292 @@
+//! The adapters over the traits: `PageBacked` and `Growing`, over the engines of the family.
+
+use std::alloc::Layout;
+use std::ptr::NonNull;
+
+use allocator::{
+    AllocError, BaseAllocator, BuddyByteAllocator, BuddyPageAllocator, ByteAllocator, Growing, Growth, PageAllocator,
+    PageBacked, PowerOfTwoClasses, RadixPageAllocator, SlabByteAllocator, TlsfByteAllocator,
+};
+use allocator_core::conformance::ByteOptions;
+
+const PAGE: usize = 4096;
+
+/// The pages hold metadata, too.
+fn with_metadata() -> ByteOptions {
+    ByteOptions { min_first_region: 64 << 10, ..ByteOptions::default() }
+}
+
+allocator_core::byte_conformance!(radix_64, PageBacked::new(RadixPageAllocator::<64>::new()), with_metadata());
+allocator_core::byte_conformance!(radix_256, PageBacked::new(RadixPageAllocator::<256>::new()), with_metadata());
+allocator_core::byte_conformance!(buddy_128, PageBacked::new(BuddyPageAllocator::<128>::new()), with_metadata());
+allocator_core::byte_conformance!(
+    slab_over_pages,
+    SlabByteAllocator::<PowerOfTwoClasses, _>::with_backing(PageBacked::new(RadixPageAllocator::<64>::new())),
+    ByteOptions { shrink_may_fail: true, ..with_metadata() }
+);
+// Without pages, a heap that grows is the heap itself.
+allocator_core::byte_conformance!(
+    growing_without_pages,
+    Growing::new(TlsfByteAllocator::new(), RadixPageAllocator::<PAGE>::new())
+);
+
+/// Memory that is a multiple of pages, and page-aligned; it is never given back.
+fn memory(pages: usize) -> usize {
+    let layout = Layout::from_size_align(pages * PAGE, 1 << 20).unwrap();
+    // SAFETY: the size is not 0.
+    let memory = NonNull::new(unsafe { std::alloc::alloc(layout) }).unwrap();
+    memory.as_ptr().expose_provenance()
+}
+
+/// All of the memory, with its metadata elsewhere.
+fn frames(pages: usize) -> RadixPageAllocator<'static, PAGE> {
+    let words = vec![0; RadixPageAllocator::<PAGE>::metadata_words(pages)].leak();
+    let mut frames = RadixPageAllocator::with_metadata(words);
+    // SAFETY: the memory is the allocator's from here on.
+    unsafe { frames.init(memory(pages), pages * PAGE).unwrap() };
+    frames
+}
+
+fn layout(size: usize, align: usize) -> Layout {
+    Layout::from_size_align(size, align).unwrap()
+}
+
+#[test]
+fn blocks_of_pages_grow_and_shrink_in_place_while_they_can() {
+    let mut heap = PageBacked::new(frames(64));
+    let block = heap.alloc(layout(PAGE + 1, 8)).unwrap();
+    assert_eq!((heap.used_bytes(), heap.usable_size(layout(PAGE + 1, 8))), (2 * PAGE, (PAGE + 1, 2 * PAGE)));
+    // SAFETY: the layouts are those of the block.
+    unsafe {
+        block.write_bytes(7, 2 * PAGE);
+        assert_eq!(heap.realloc(block, layout(PAGE + 1, 8), 5 * PAGE), Ok(block), "the pages behind it are free");
+        assert_eq!(heap.used_bytes(), 5 * PAGE);
+        assert_eq!(heap.realloc(block, layout(5 * PAGE, 8), 10), Ok(block));
+        assert_eq!(heap.used_bytes(), PAGE);
+        let behind = heap.alloc(layout(1, PAGE)).unwrap();
+        assert_eq!(behind.addr().get(), block.addr().get() + PAGE);
+        let moved = heap.realloc(block, layout(10, 8), 2 * PAGE).unwrap();
+        assert!(moved != block && moved.as_ptr().cast::<[u8; 10]>().read() == [7; 10]);
+        assert_eq!(heap.used_bytes(), 3 * PAGE);
+        heap.dealloc(moved, layout(2 * PAGE, 8));
+        heap.dealloc(behind, layout(1, PAGE));
+    }
+    assert_eq!((heap.used_bytes(), heap.available_bytes(), heap.pages().used_pages()), (0, 64 * PAGE, 0));
+}
+
+#[test]
+fn alignments_above_a_page_hold_for_blocks_of_pages() {
+    let mut heap = PageBacked::new(frames(256));
+    let small = heap.alloc(layout(1, 1)).unwrap();
+    for align in [8, PAGE, 4 * PAGE, 64 * PAGE] {
+        let block = heap.alloc(layout(100, align)).unwrap();
+        assert!(block.addr().get().is_multiple_of(align) && block != small);
+    }
+    assert_eq!(heap.alloc(layout(1, 1 << 30)), Err(AllocError::NoMemory));
+    assert_eq!(heap.alloc(layout(isize::MAX as usize, 1)), Err(AllocError::NoMemory));
+}
+
+#[test]
+fn the_page_at_address_0_is_no_block() {
+    // Nothing here is touched: a page allocator that was given address 0, without the adapter to trim it off.
+    let words = vec![0; RadixPageAllocator::<PAGE>::metadata_words(4)].leak();
+    let mut frames = RadixPageAllocator::<PAGE>::with_metadata(words);
+    // SAFETY: none of these pages is read or written.
+    unsafe { frames.init(0, 4 * PAGE).unwrap() };
+    let mut heap = PageBacked::new(frames);
+    let block = heap.alloc(layout(PAGE, 1)).unwrap();
+    assert_eq!((block.addr().get(), heap.used_bytes()), (PAGE, PAGE));
+    assert_eq!(heap.alloc(layout(3 * PAGE, 1)), Err(AllocError::NoMemory));
+    assert_eq!(heap.alloc(layout(2 * PAGE, 1)).map(|block| block.addr().get()), Ok(2 * PAGE));
+    assert_eq!(heap.alloc(layout(1, 1)), Err(AllocError::NoMemory));
+    assert_eq!((heap.used_bytes(), heap.available_bytes()), (3 * PAGE, PAGE));
+}
+
+#[test]
+fn chunks_of_a_slab_heap_go_back_to_the_pages() {
+    let mut heap = SlabByteAllocator::<PowerOfTwoClasses, _>::with_backing(PageBacked::new(frames(256)));
+    let blocks: Vec<_> = std::iter::from_fn(|| heap.alloc(layout(64, 8)).ok()).collect();
+    assert!(blocks.len() >= 250 * (PAGE / 64), "{} blocks", blocks.len());
+    for block in blocks {
+        // SAFETY: the blocks are live.
+        unsafe { heap.dealloc(block, layout(64, 8)) };
+    }
+    let all = heap.alloc(layout(256 * PAGE, 8)).expect("all pages in one piece");
+    // SAFETY: as above.
+    unsafe { heap.dealloc(all, layout(256 * PAGE, 8)) };
+    assert_eq!(heap.used_bytes(), 0);
+}
+
+/// Fills a heap with blocks of all sizes, each with a byte of its own, and frees them.
+fn fill_and_empty<A: ByteAllocator>(heap: &mut A) -> usize {
+    let mut rng = fastrand::Rng::with_seed(allocator_core::conformance::seed());
+    let (mut blocks, mut sum) = (Vec::new(), 0);
+    loop {
+        // When large blocks are refused, small ones take the rest.
+        let bits = rng.u32(4..16);
+        let layout = layout(rng.usize(1..1 << bits), 1 << rng.u32(0..8));
+        let Ok(block) = heap.alloc(layout) else {
+            if bits == 4 {
+                break;
+            }
+            continue;
+        };
+        let mark = blocks.len() as u8;
+        // SAFETY: the block has so many bytes.
+        unsafe { block.write_bytes(mark, layout.size()) };
+        sum += layout.size();
+        blocks.push((block, layout, mark));
+        assert_eq!(heap.total_bytes(), heap.used_bytes() + heap.available_bytes());
+    }
+    for (block, layout, mark) in blocks {
+        for at in [0, layout.size() / 2, layout.size() - 1] {
+            // SAFETY: the block is live, and has so many bytes.
+            assert_eq!(unsafe { block.add(at).read() }, mark);
+        }
+        // SAFETY: the block is live.
+        unsafe { heap.dealloc(block, layout) };
+    }
+    assert_eq!(heap.used_bytes(), 0);
+    sum
+}
+
+#[test]
+fn a_heap_without_memory_grows_until_the_pages_are_gone() {
+    const PAGES: usize = 1024;
+    let mut tlsf = Growing::new(TlsfByteAllocator::new(), frames(PAGES));
+    assert_eq!((tlsf.total_bytes(), tlsf.pages_taken()), (0, 0));
+    assert!(fill_and_empty(&mut tlsf) > PAGES * PAGE * 8 / 10);
+    assert_eq!((tlsf.pages_taken(), tlsf.pages().used_pages()), (PAGES, PAGES));
+    let total = tlsf.total_bytes();
+    assert!(total <= PAGES * PAGE && total > PAGES * PAGE * 9 / 10);
+    fill_and_empty(&mut tlsf);
+    assert_eq!((tlsf.total_bytes(), tlsf.pages_taken()), (total, PAGES), "there is no more to be had");
+    let mut slab = Growing::new(SlabByteAllocator::new(), frames(PAGES));
+    assert!(fill_and_empty(&mut slab) > PAGES * PAGE / 2);
+    assert_eq!(slab.pages_taken(), PAGES);
+}
+
+#[test]
+fn a_heap_doubles_within_its_bounds() {
+    let growth = Growth { least: 4, most: 16, limit: 60 };
+    let mut heap = Growing::with_growth(TlsfByteAllocator::new(), frames(1024), growth);
+    let mut steps = Vec::new();
+    while heap.alloc(layout(1000, 8)).is_ok() {
+        if steps.last() != Some(&heap.pages_taken()) {
+            steps.push(heap.pages_taken());
+        }
+    }
+    // Bookkeeping makes a heap a little smaller than its pages.
+    assert_eq!(steps[..2], [4, 8]);
+    assert!(steps.windows(2).all(|step| step[1] - step[0] <= 16), "{steps:?}");
+    assert!(steps.windows(2).any(|step| step[1] - step[0] >= 15), "{steps:?}");
+    assert_eq!(steps.last(), Some(&60));
+    // What one request needs comes in one piece, whatever the most at a time; but not beyond the limit.
+    let mut heap = Growing::with_growth(TlsfByteAllocator::new(), frames(1024), growth);
+    heap.alloc(layout(40 * PAGE, 8)).unwrap();
+    let taken = heap.pages_taken();
+    assert!((41..=44).contains(&taken), "{taken}");
+    assert_eq!(heap.alloc(layout(40 * PAGE, 8)), Err(AllocError::NoMemory));
+    assert_eq!(heap.pages_taken(), taken);
+}
+
+#[test]
+fn large_blocks_are_had_from_any_heap_that_grows() {
+    for size in [8, 10_000, 65_536, 100_000, 500_000] {
+        for align in [8, PAGE, 8 * PAGE, 256 * PAGE] {
+            let mut buddy = Growing::new(BuddyByteAllocator::new(), frames(1024));
+            let mut tlsf = Growing::new(TlsfByteAllocator::new(), frames(1024));
+            let mut slab = Growing::new(SlabByteAllocator::new(), frames(1024));
+            for heap in [&mut buddy as &mut dyn AllocOnly, &mut tlsf, &mut slab] {
+                let block = heap.block(layout(size, align)).unwrap();
+                assert!(block.addr().get().is_multiple_of(align));
+            }
+        }
+    }
+}
+
+trait AllocOnly {
+    fn block(&mut self, layout: Layout) -> Result<NonNull<u8>, AllocError>;
+}
+
+impl<A: ByteAllocator> AllocOnly for A {
+    fn block(&mut self, layout: Layout) -> Result<NonNull<u8>, AllocError> {
+        self.alloc(layout)
+    }
+}
+
+#[test]
+fn where_pages_are_scattered_a_heap_grows_by_what_there_is() {
+    let mut frames = frames(64);
+    let all: Vec<_> = (0..64).map(|_| frames.alloc_pages(1, PAGE).unwrap()).collect();
+    // Runs of 3 pages.
+    all.chunks(4).flat_map(|run| &run[..3]).for_each(|&page| frames.dealloc_pages(page, 1).unwrap());
+    let mut heap = Growing::new(TlsfByteAllocator::new(), frames);
+    let blocks: Vec<_> = std::iter::from_fn(|| heap.alloc(layout(2000, 8)).ok()).collect();
+    assert!(blocks.len() >= 16 * 3 * PAGE / 2000 * 8 / 10, "{} blocks", blocks.len());
+    assert_eq!(heap.alloc(layout(4 * PAGE, 8)), Err(AllocError::NoMemory));
+}
+
+#[test]
+fn a_run_that_a_heap_refuses_goes_back() {
+    let start = memory(64);
+    let words = vec![0; RadixPageAllocator::<PAGE>::metadata_words(64)].leak();
+    let mut frames = RadixPageAllocator::<PAGE>::with_metadata(words);
+    // SAFETY: the memory is the heap's below; what is given twice is refused before it is touched.
+    unsafe { frames.init(start, 64 * PAGE).unwrap() };
+    let mut heap = Growing::new(TlsfByteAllocator::new(), frames);
+    // SAFETY: as above.
+    unsafe { heap.init(start, 64 * PAGE).unwrap() };
+    let total = heap.total_bytes();
+    assert_eq!(heap.alloc(layout(64 * PAGE, 8)), Err(AllocError::NoMemory));
+    while heap.alloc(layout(100, 8)).is_ok() {}
+    assert_eq!((heap.total_bytes(), heap.pages_taken(), heap.pages().used_pages()), (total, 0, 0));
+}
+
+#[test]
+fn blocks_that_are_resized_make_a_heap_grow() {
+    let mut heap = Growing::new(TlsfByteAllocator::new(), frames(1024));
+    let mut size = 1;
+    let mut block = heap.alloc(layout(size, 8)).unwrap();
+    // SAFETY: the block has one byte, and the layouts are those of the block.
+    unsafe {
+        block.write(42);
+        while size < 300_000 {
+            block = heap.realloc(block, layout(size, 8), 3 * size).unwrap();
+            size *= 3;
+            assert_eq!(block.read(), 42);
+        }
+        assert_eq!(heap.realloc(block, layout(size, 8), 1024 * PAGE), Err(AllocError::NoMemory));
+        assert_eq!(block.read(), 42);
+        heap.dealloc(block, layout(size, 8));
+        let zeroed = heap.alloc_zeroed(layout(200_000, 8)).unwrap();
+        assert!((0..200_000).all(|at| zeroed.add(at).read() == 0));
+    }
+}
+
+#[test]
+fn pages_can_be_added_later() {
+    let mut heap = Growing::new(SlabByteAllocator::new(), RadixPageAllocator::<PAGE>::new());
+    assert_eq!(heap.alloc(layout(64, 8)), Err(AllocError::NoMemory));
+    // SAFETY: the memory is the heap's from here on.
+    unsafe { heap.add_pages(memory(128), 128 * PAGE).unwrap() };
+    assert_eq!(heap.total_bytes(), 0, "they wait until they are needed");
+    assert!(heap.alloc(layout(64, 8)).is_ok() && heap.total_bytes() > 0);
+}
+
+#[test]
+fn a_request_that_no_pages_help_takes_no_more_of_them() {
+    // No block of this heap has more than 64 KiB.
+    let mut heap = Growing::new(BuddyByteAllocator::<17>::with_order(), frames(1024));
+    assert_eq!(heap.alloc(layout(100_000, 8)), Err(AllocError::NoMemory));
+    let taken = heap.pages_taken();
+    assert!(taken < 200, "{taken}");
+    for _ in 0..100 {
+        assert_eq!(heap.alloc(layout(100_000, 8)), Err(AllocError::NoMemory));
+        assert_eq!(heap.alloc(layout(200_000, 64)), Err(AllocError::NoMemory));
+    }
+    assert_eq!(heap.pages_taken(), taken);
+    // Smaller ones still make it grow.
+    while heap.alloc(layout(50_000, 8)).is_ok() {}
+    assert!(heap.pages_taken() > 900, "{}", heap.pages_taken());
+}
