@@ -34,11 +34,17 @@ use allocator_core::{AllocResult, BaseAllocator, PageAllocator};
 ///
 /// # Time complexity
 ///
-/// Blocks: O(log n), n being the pages of the region; a single page, or a run of fewer than 512 pages, that is in stock:
-/// O(1). A step up or down the tree is
-/// one word for 8 nodes. Runs that are not one block cost O(length / 64) besides. An alignment above the run, where no block
-/// as large as the alignment is free: O(pages / alignment) at worst, or O(free runs). With several regions that keep their
-/// metadata themselves, O(regions) more.
+/// With n the pages of a region:
+///
+/// | request | cost |
+/// | --- | --- |
+/// | a block | O(log n), one word for each step up or down the tree |
+/// | a single page, or a run of fewer than 512 pages, that is in stock | O(1) |
+/// | a run that is not one block | O(log n), and O(length / 64) for its bits |
+/// | an alignment above the run, where no block as large as the alignment is free | O(n / alignment) at worst, or O(free runs) |
+/// | giving back | O(log n), and O(length / 64) for the bits |
+///
+/// With several regions that keep their metadata themselves, O(regions) more.
 ///
 /// # Drawbacks
 ///

@@ -19,8 +19,8 @@ use node::Runs;
 /// Sixteen pages, drawn with nodes of four pages and a fan-out of two:
 ///
 /// ```text
-///   level 2                 1,10,10
-///   level 1        1,3,2                8,8,8          start, longest, end
+///   level 2                  1,8,8
+///   level 1        1,4,0                8,8,8          start, longest, end
 ///   level 0    1,2,2     2,2,0     4,4,4     4,4,4
 ///   bits      1 0 1 1   1 1 0 0   1 1 1 1   1 1 1 1
 ///   page      0         4         8         12
@@ -34,7 +34,18 @@ use node::Runs;
 ///
 /// # Invariants
 ///
-/// The three lengths of a parent follow from those of its children; the equations are in the source, with the node.
+/// The three lengths of a parent follow from those of its children, `c0` to `c7`, of `n` pages each; apart from the pages
+/// in stock, which the tree counts as taken:
+///
+/// ```text
+///   start   = c0.start                          if c0.start < n
+///           = n + start of c1 ... c7            otherwise
+///   end     = c7.end                            if c7.end < n
+///           = n + end of c0 ... c6              otherwise
+///   longest = max over i of ci.longest, and of ci.end + start of c(i+1) ... c7
+/// ```
+///
+/// In the drawing: `4 = 2 + 2` on level 1, across the border of two nodes.
 ///
 /// # Time complexity
 ///
@@ -49,7 +60,8 @@ use node::Runs;
 ///
 /// Giving back is O(log n), and O(length / 64) for the bits. A run of the length that was freed last and of the alignment
 /// that was asked for last takes no search where the one in stock is known to be the lowest. Any other request for a run
-/// first tells the tree of what is in stock, at most 64 pages and 8 runs. With several regions that keep their metadata themselves, O(regions) more.
+/// first tells the tree of what is in stock, at most 64 pages and 8 runs. With several regions that keep their metadata
+/// themselves, O(regions) more.
 ///
 /// # Drawbacks
 ///
