@@ -107,10 +107,17 @@ fn chunks_of_a_slab_heap_go_back_to_the_pages() {
     let mut heap = SlabByteAllocator::<PowerOfTwoClasses, _>::with_backing(PageBacked::new(frames(256)));
     let blocks: Vec<_> = std::iter::from_fn(|| heap.alloc(layout(64, 8)).ok()).collect();
     assert!(blocks.len() >= 250 * (PAGE / 64), "{} blocks", blocks.len());
-    for block in blocks {
+    let (last, others) = blocks.split_last().unwrap();
+    for &block in others {
         // SAFETY: the blocks are live.
         unsafe { heap.dealloc(block, layout(64, 8)) };
     }
+    // All but the chunk of the last block, and what is needed to remember it.
+    assert!(heap.trim() >= 250 * PAGE);
+    assert!((1..=2).contains(&heap.backing().pages().used_pages()), "{:?}", heap.backing().pages());
+    assert_eq!(heap.trim(), 0);
+    // SAFETY: as above.
+    unsafe { heap.dealloc(*last, layout(64, 8)) };
     let all = heap.alloc(layout(256 * PAGE, 8)).expect("all pages in one piece");
     // SAFETY: as above.
     unsafe { heap.dealloc(all, layout(256 * PAGE, 8)) };

@@ -234,6 +234,40 @@ impl<C: SizeClasses, B: ByteAllocator> SlabByteAllocator<C, B> {
         true
     }
 
+    /// Gives every wholly free chunk back to the backing now, instead of when memory has run out, and returns how many bytes
+    /// that are for the backing.
+    ///
+    /// Over [`PageBacked`](allocator_core::PageBacked) that is memory for the page allocator. The next request that finds
+    /// memory short has then only the slots to count that were freed since.
+    ///
+    /// # Time complexity
+    ///
+    /// As for a request that finds memory short: O(free slots × log(chunks)), O(1) if no slot was freed since the last time.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use core::alloc::Layout;
+    /// use allocator_core::{BaseAllocator, ByteAllocator};
+    /// use allocator_slab::SlabByteAllocator;
+    ///
+    /// let mut pool = vec![0u64; 4096];
+    /// let mut heap = SlabByteAllocator::new();
+    /// // SAFETY: nothing else uses the pool while the heap does.
+    /// unsafe { heap.init(pool.as_mut_ptr() as usize, 32 << 10)? };
+    /// let block = heap.alloc(Layout::new::<[u64; 8]>())?;
+    /// assert_eq!(heap.trim(), 0, "the block lies in the only chunk");
+    /// // SAFETY: the block came from this heap with this layout.
+    /// unsafe { heap.dealloc(block, Layout::new::<[u64; 8]>()) };
+    /// assert!(heap.trim() >= 64 && heap.backing().used_bytes() == 0);
+    /// # Ok::<(), allocator_core::AllocError>(())
+    /// ```
+    pub fn trim(&mut self) -> usize {
+        let before = self.supply.held();
+        self.reclaim();
+        before - self.supply.held()
+    }
+
     /// Counts everything again: that every free slot is a slot of a chunk of its class, and in the list once; that the
     /// slabs have the slots of their chunks, less the live ones, in their lists; and that the chunks and their table fit
     /// in what the heap holds of its backing. O(free slots × log(chunks) + chunks × log(chunks)).
