@@ -155,12 +155,19 @@ impl<C: SizeClasses, B> SlabByteAllocator<C, B> {
 }
 
 impl<C: SizeClasses, B: ByteAllocator> SlabByteAllocator<C, B> {
-    /// Takes a slot of a slab that has none free.
+    /// Takes a slot of a slab that has none free. Like [`alloc_large`](Self::alloc_large) it answers in a register, for
+    /// `None` is all that can go wrong.
     #[cold]
     #[inline(never)]
-    fn alloc_from_new_chunk(&mut self, class: usize) -> AllocResult<NonNull<u8>> {
-        self.or_reclaim(|heap| heap.grow(class))?;
-        self.slabs.as_mut()[class].alloc().ok_or(AllocError::NoMemory)
+    fn alloc_from_new_chunk(&mut self, class: usize) -> Option<NonNull<u8>> {
+        self.or_reclaim(|heap| heap.grow(class)).ok()?;
+        self.slabs.as_mut()[class].alloc()
+    }
+
+    /// Takes a block that no class serves.
+    #[inline(never)]
+    fn alloc_large(&mut self, layout: Layout) -> Option<NonNull<u8>> {
+        self.or_reclaim(|heap| heap.supply.backing.alloc(layout)).ok()
     }
 
     /// Adds a chunk to a class: as large as the policy says, or by halves smaller if the backing has none in one piece.
@@ -366,13 +373,14 @@ impl<C: SizeClasses, B: ByteAllocator> BaseAllocator for SlabByteAllocator<C, B>
 unsafe impl<C: SizeClasses, B: ByteAllocator> ByteAllocator for SlabByteAllocator<C, B> {
     #[inline]
     fn alloc(&mut self, layout: Layout) -> AllocResult<NonNull<u8>> {
-        match C::class_of(layout) {
+        let block = match C::class_of(layout) {
             Some(class) => match self.slabs.as_mut()[class].alloc() {
-                Some(slot) => Ok(slot),
+                Some(slot) => Some(slot),
                 None => self.alloc_from_new_chunk(class),
             },
-            None => self.or_reclaim(|heap| heap.supply.backing.alloc(layout)),
-        }
+            None => self.alloc_large(layout),
+        };
+        block.ok_or(AllocError::NoMemory)
     }
 
     #[inline]
