@@ -50,24 +50,29 @@ const LOOKS: [(Look, &str, &str); 3] = [
     ),
 ];
 
-/// The name of each distribution, its sizes, and how many times larger its pool is.
-const SIZES: [(&str, Sizes, usize); 5] = [
-    ("4-1024", sizes::to_1_kib, 1),
-    ("below-uniform-4k", sizes::below_uniform, 1),
-    ("fixed-64", sizes::fixed_64, 1),
-    ("powers-of-two", sizes::powers_of_two, 1),
-    ("4k-64k", sizes::from_4_to_64_kib, 8),
+/// The size of a pool, by whether workloads are cut short.
+type PoolSize = fn(bool) -> usize;
+
+/// The name of each distribution, its sizes, and its pool.
+const SIZES: [(&str, Sizes, PoolSize); 5] = [
+    ("4-1024", sizes::to_1_kib, pool_size),
+    ("below-uniform-4k", sizes::below_uniform, pool_size),
+    ("fixed-64", sizes::fixed_64, pool_size),
+    ("powers-of-two", sizes::powers_of_two, pool_size),
+    ("4k-64k", sizes::from_4_to_64_kib, |quick| 8 * pool_size(quick)),
 ];
 
-fn all() -> impl Iterator<Item = (String, Look, &'static str, Sizes, usize)> {
-    let named = |(look, look_name, title): (Look, &str, &'static str)| {
-        let look_name = look_name.to_owned();
-        SIZES.map(|(name, sizes, scale)| (format!("fill/{look_name}/{name}"), look, title, sizes, scale))
-    };
-    LOOKS.into_iter().flat_map(named)
+/// One more that is filled once: a large pool, in which many size classes are no burden.
+const LARGE: (&str, Sizes, PoolSize) = ("below-uniform-4k-in-256m", sizes::below_uniform, |_| 256 << 20);
+
+fn all() -> impl Iterator<Item = (String, Look, &'static str, Sizes, PoolSize)> {
+    LOOKS.into_iter().flat_map(|(look, look_name, title)| {
+        let large = (look == Look::FirstRefusal).then_some(LARGE);
+        let named = move |(name, sizes, pool)| (format!("fill/{look_name}/{name}"), look, title, sizes, pool);
+        SIZES.into_iter().chain(large).map(named)
+    })
 }
 
-/// The size of the pool at scale 1.
 fn pool_size(quick: bool) -> usize {
     if quick { 1 << 20 } else { 4 << 20 }
 }
@@ -75,10 +80,10 @@ fn pool_size(quick: bool) -> usize {
 /// The workloads for the report.
 #[must_use]
 pub fn workloads(options: &Options) -> Vec<Workload> {
-    let describe = |(name, _, title, sizes, scale): (String, _, &str, Sizes, usize)| {
+    let describe = |(name, _, title, sizes, pool): (String, _, &str, Sizes, PoolSize)| {
         let mut rng = Rng::with_seed(options.seed);
         let drawn = (0..10_000).map(|_| sizes(&mut rng).0).collect();
-        let pool = pool_size(options.quick) * scale;
+        let pool = pool(options.quick);
         Workload {
             name,
             family: Family::Fill,
@@ -96,8 +101,8 @@ pub fn workloads(options: &Options) -> Vec<Workload> {
 #[must_use]
 pub(super) fn trials(options: &Options, wanted: &Selection<'_>, pools: &Rc<Pools>) -> Vec<Box<dyn Trial>> {
     let mut trials = Vec::new();
-    for (name, look, _, sizes, scale) in all().filter(|(name, ..)| wanted.workload(name)) {
-        let pool_size = pool_size(options.quick) * scale;
+    for (name, look, _, sizes, pool) in all().filter(|(name, ..)| wanted.workload(name)) {
+        let pool_size = pool(options.quick);
         let plan = Plan { name, look, sizes, pool_size, seed: options.seed };
         visit_heaps(&mut Collect { plan, wanted, pools, trials: &mut trials });
     }
