@@ -170,7 +170,7 @@ impl<C: SizeClasses, B: ByteAllocator> SlabByteAllocator<C, B> {
         self.or_reclaim(|heap| heap.supply.backing.alloc(layout)).ok()
     }
 
-    /// Adds a chunk to a class: as large as the policy says, or by halves smaller if the backing has none in one piece.
+    /// Adds a chunk to a class: as large as the policy says, or a lower power of two if the backing has none in one piece.
     fn grow(&mut self, class: usize) -> AllocResult {
         let slab = &mut self.slabs.as_mut()[class];
         let slot_size = slab.slot_size();
@@ -189,7 +189,9 @@ impl<C: SizeClasses, B: ByteAllocator> SlabByteAllocator<C, B> {
                 // SAFETY: the chunk was taken just now, with this layout.
                 unsafe { self.supply.give(start, layout) };
             }
-            wanted = wanted.min(slots) / 2;
+            // The next lower power of two.
+            let fewer = wanted.min(slots) - 1;
+            wanted = fewer.checked_ilog2().map_or(0, |log2| 1 << log2);
         }
         Err(AllocError::NoMemory)
     }
