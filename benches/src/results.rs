@@ -26,6 +26,30 @@ pub struct Results {
     pub figures: Vec<Figure>,
     /// What is left of a pool after the same churn, for each byte engine that lives in a pool.
     pub heap_maps: Vec<HeapMap>,
+    /// How noisy the machine was, where somebody looked.
+    #[serde(default)]
+    pub noise: Option<Noise>,
+}
+
+/// By how much a fixed piece of work, done now and then during the run, took longer than at its fastest: the median, as a
+/// factor.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Noise {
+    /// Of work that needs nothing but the core.
+    pub core: f64,
+    /// Of reads that wait for memory.
+    pub memory: f64,
+}
+
+impl Noise {
+    /// From which factor on a machine is not quiet.
+    pub const LIMIT: f64 = 1.1;
+
+    /// Whether the machine was quiet.
+    #[must_use]
+    pub fn is_quiet(&self) -> bool {
+        self.core < Self::LIMIT && self.memory < Self::LIMIT
+    }
 }
 
 /// The machine of a run.

@@ -10,7 +10,7 @@ use criterion::{Criterion, SamplingMode};
 /// Short rounds: criterion takes many of them.
 const OPTIONS: Options = Options { quick: true, seed: 0x5eed };
 
-/// Adds all groups of a family. A sample is one round of a trial, whatever number of iterations criterion has in mind:
+/// Adds all groups of a family. A sample is one turn of a trial, whatever number of iterations criterion has in mind:
 /// its time for an operation is scaled to them.
 pub(crate) fn compare(c: &mut Criterion, family: Family) {
     let of_family = |workload: &Workload| workload.family == family;
@@ -50,6 +50,7 @@ fn is_asked_for(name: &str) -> bool {
 
 /// One round, scaled to so many operations.
 fn time(trial: &mut dyn Trial, operations: u64) -> Duration {
+    trial.begin();
     match trial.run() {
         Measurement::Time { ns_per_op, .. } => Duration::from_secs_f64(ns_per_op * operations as f64 / 1e9),
         other => panic!("{} could do the work at first, now {other:?}", trial.allocator()),

@@ -100,7 +100,7 @@ impl<H: ByteHeap> LatencyTrial<H> {
         }
         let mut nanoseconds = vec![0_u32; list.timed.len()];
         let mut times = nanoseconds.iter_mut();
-        let (done, _) = stopwatch::run(&list.timed, 2 * stopwatch::budget(self.options.quick), |&operation| {
+        let (done, _) = stopwatch::run(&list.timed, stopwatch::single(self.options.quick), |&operation| {
             let begun = Instant::now();
             slots.step(&mut heap, operation);
             let elapsed = begun.elapsed();

@@ -1,7 +1,8 @@
 //! Everything that measures: workloads, the allocators that take part in them, and the trials that bring the two together.
 //!
 //! A workload is recorded once, as a list of operations; a [`Trial`] is one workload with one allocator, and each of its
-//! runs is one round. Who runs the trials (the report, criterion) decides how often and in which order.
+//! runs is a turn. The turns of a round are put together; who runs the trials (the report, criterion) decides how many there
+//! are, and in which order.
 
 pub mod bytes;
 mod catalogue;
@@ -13,6 +14,7 @@ pub mod memory;
 pub mod objects;
 pub mod operations;
 pub mod pages;
+pub mod quiet;
 mod selection;
 pub mod stopwatch;
 #[cfg(test)]
@@ -45,7 +47,9 @@ pub trait Trial {
     fn workload(&self) -> &str;
     /// The name of the allocator.
     fn allocator(&self) -> &str;
-    /// One round, and what it measured.
+    /// A new round begins: what the turns before it measured counts no more.
+    fn begin(&mut self) {}
+    /// A turn: what this one and those before it in the round measured.
     fn run(&mut self) -> Measurement;
     /// Whether the figure stands: a round that takes longer than [`PATIENCE`] is not repeated.
     fn is_done(&self) -> bool {
@@ -53,10 +57,10 @@ pub trait Trial {
     }
 }
 
-/// What one round of a trial measured.
+/// What a round of a trial measured.
 #[derive(Clone, Debug)]
 pub enum Measurement {
-    /// The mean time of an operation, of the fastest of the passes that fit the round.
+    /// The mean time of an operation, of each slice of the work the fastest pass of the round.
     Time {
         /// In nanoseconds.
         ns_per_op: f64,

@@ -4,16 +4,22 @@ use std::time::{Duration, Instant};
 
 use super::Measurement;
 
-/// How long the timed part of a round may take: what is slow does less of its list.
+/// How long a pass may take: what is slow does less of its list.
 #[must_use]
 pub fn budget(quick: bool) -> Duration {
-    Duration::from_millis(if quick { 30 } else { 250 })
+    Duration::from_millis(if quick { 20 } else { 60 })
 }
 
-/// For how long a round repeats what it does, to keep the fastest: what is slow is done once.
+/// For how long a turn repeats what it does, to keep the fastest of it: what is slow is done once.
 #[must_use]
 pub fn repeating(quick: bool) -> Duration {
-    budget(quick) / 2
+    Duration::from_millis(if quick { 4 } else { 50 })
+}
+
+/// For how long a round times operations one by one.
+#[must_use]
+pub fn single(quick: bool) -> Duration {
+    Duration::from_millis(if quick { 60 } else { 500 })
 }
 
 /// How long the untimed preparations of a round may take, before the trial is given up.
@@ -51,20 +57,114 @@ pub fn prepare<T>(items: &[T], budget: Duration, step: impl FnMut(&T)) -> bool {
     done == head.len() && run(tail, budget.saturating_sub(for_head), &mut step).0 == tail.len()
 }
 
-/// Measures again and again until the budget is spent, once at least, and keeps the fastest: whatever else a machine does
-/// makes a pass slower, never faster. Where there is no time to compare, the first measurement stands.
-pub(super) fn fastest(budget: Duration, mut measure: impl FnMut() -> Measurement) -> Measurement {
-    let begun = Instant::now();
-    let mut best = measure();
-    while let Measurement::Time { ns_per_op: fast, .. } = best
-        && begun.elapsed() < budget
-    {
-        match measure() {
-            Measurement::Time { ns_per_op, .. } if ns_per_op >= fast => {}
-            faster_or_none => best = faster_or_none,
+/// How long a slice takes, about: long beside two looks at the clock, short beside the stretches in which a machine that
+/// others share leaves one alone.
+const SLICE: Duration = Duration::from_micros(25);
+
+/// The same list gone through again and again, in the same slices, of each of which the fastest pass counts: whatever
+/// else a machine does makes a slice slower, never faster, and it rarely hits the same slice in each pass.
+///
+/// What an allocator does now and then (a chunk fetched, free blocks counted) still counts in full: it falls into the same
+/// slice each time, as each pass does the same.
+#[derive(Debug)]
+pub struct Passes {
+    slices: Vec<Slice>,
+    /// How many slices of this pass are over.
+    over: usize,
+    /// When the last of them was.
+    last: Instant,
+    /// Whether the first pass is over.
+    cut: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Slice {
+    /// The item after the slice's last one, where there is a list.
+    end: usize,
+    fastest: Duration,
+}
+
+impl Default for Passes {
+    fn default() -> Self {
+        Self { slices: Vec::new(), over: 0, last: Instant::now(), cut: false }
+    }
+}
+
+impl Passes {
+    /// A pass begins now. Needed only for work that is no list and calls [`lap`](Self::lap) itself.
+    pub fn begin(&mut self) {
+        self.cut = !self.slices.is_empty();
+        self.over = 0;
+        self.last = Instant::now();
+    }
+
+    /// A slice is over; says how long it took. Each pass of the same work has the same slices.
+    pub fn lap(&mut self) -> Duration {
+        self.lap_to(0)
+    }
+
+    fn lap_to(&mut self, end: usize) -> Duration {
+        let now = Instant::now();
+        let took = now - self.last;
+        match self.slices.get_mut(self.over) {
+            Some(slice) => slice.fastest = slice.fastest.min(took),
+            None => self.slices.push(Slice { end, fastest: took }),
+        }
+        self.over += 1;
+        self.last = now;
+        took
+    }
+
+    /// Calls `step` for one item after the other: the first time until none is left or the budget is spent, then for as
+    /// many as the first time. Says for how many.
+    pub fn pass<T>(&mut self, items: &[T], budget: Duration, mut step: impl FnMut(&T)) -> usize {
+        self.begin();
+        let begun = self.last;
+        let (mut done, mut length) = (0, 1);
+        loop {
+            let end = match self.slices.get(self.over) {
+                Some(slice) => slice.end,
+                None if self.cut || done == items.len() || self.last - begun >= budget => return done,
+                None => items.len().min(done + length),
+            };
+            items[done..end].iter().for_each(&mut step);
+            done = end;
+            length = match self.lap_to(end) {
+                took if took < SLICE / 2 => MOST_BETWEEN_LOOKS.min(2 * length),
+                took if took > SLICE => (length / 2).max(1),
+                _ => length,
+            };
         }
     }
-    best
+
+    /// Nanoseconds for each of `operations`, which is how many of the items were any.
+    #[must_use]
+    pub fn ns_per_op(&self, operations: usize) -> f64 {
+        ns_per_op(self.slices.iter().map(|slice| slice.fastest).sum(), operations)
+    }
+}
+
+/// Measures again and again until the budget is spent, once at least: the answer of the last time, which knows the passes
+/// before it. Where there is no time to compare, the first measurement stands.
+pub(super) fn repeat(budget: Duration, mut measure: impl FnMut() -> Measurement) -> Measurement {
+    let begun = Instant::now();
+    loop {
+        let measured = measure();
+        if !matches!(measured, Measurement::Time { .. }) || begun.elapsed() >= budget {
+            return measured;
+        }
+    }
+}
+
+/// As [`repeat`], for what is not measured in slices: the fastest answer of the round, of which `least` is the one so far.
+pub(super) fn fastest(budget: Duration, least: &mut f64, mut measure: impl FnMut() -> Measurement) -> Measurement {
+    repeat(budget, || match measure() {
+        Measurement::Time { ns_per_op, refused } => {
+            *least = least.min(ns_per_op);
+            Measurement::Time { ns_per_op: *least, refused }
+        }
+        other => other,
+    })
 }
 
 /// Nanoseconds for each of `operations`.
@@ -90,4 +190,63 @@ pub fn timer_ns() -> f64 {
         .collect();
     batches.sort_by(f64::total_cmp);
     batches[batches.len() / 2]
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread::sleep;
+
+    use super::*;
+
+    const ITEMS: usize = 64;
+
+    #[test]
+    fn of_each_slice_the_fastest_pass_counts() {
+        let mut passes = Passes::default();
+        // Each pass is slow somewhere else.
+        for slow in [3, 40] {
+            let items: Vec<usize> = (0..ITEMS).collect();
+            let done = passes.pass(&items, Duration::from_secs(10), |&item| {
+                if item == slow {
+                    sleep(Duration::from_millis(50));
+                }
+            });
+            assert_eq!(done, ITEMS);
+        }
+        assert!(passes.ns_per_op(1) < 40e6, "both slow stretches count: {} ns", passes.ns_per_op(1));
+    }
+
+    #[test]
+    fn what_is_slow_in_every_pass_counts() {
+        let mut passes = Passes::default();
+        for _ in 0..2 {
+            passes.pass(&[(); ITEMS], Duration::from_secs(10), |()| sleep(Duration::from_micros(100)));
+        }
+        assert!(passes.ns_per_op(ITEMS) >= 100e3);
+    }
+
+    #[test]
+    fn later_passes_do_what_the_first_one_had_time_for() {
+        let mut passes = Passes::default();
+        let items = [(); 1 << 20];
+        let first = passes.pass(&items, Duration::from_millis(5), |()| sleep(Duration::from_micros(1)));
+        assert!(0 < first && first < items.len());
+        assert_eq!(passes.pass(&items, Duration::ZERO, |()| ()), first);
+        assert_eq!(Passes::default().pass(&items, Duration::ZERO, |()| ()), 0);
+    }
+
+    #[test]
+    fn laps_are_slices_too() {
+        let mut passes = Passes::default();
+        for pass in 0..2 {
+            passes.begin();
+            for lap in 0..2 {
+                if lap == pass {
+                    sleep(Duration::from_millis(20));
+                }
+                passes.lap();
+            }
+        }
+        assert!(passes.ns_per_op(1) < 15e6);
+    }
 }

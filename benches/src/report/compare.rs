@@ -3,7 +3,7 @@
 use super::number;
 use super::statistics::difference;
 use super::summary::{Part, summarise};
-use crate::results::Results;
+use crate::results::{Noise, Results};
 
 /// By how much two runs may differ, on a quiet machine.
 pub const TOLERANCE: f64 = 0.15;
@@ -43,6 +43,17 @@ impl Agreement {
         let (agreed, all) = (number::whole(agreed as u64), number::whole(all as u64));
         format!("{agreed} of {all} single-threaded ratios agree within {percent} % between {}.", self.what)
     }
+}
+
+/// How quiet the machine was, in words: on one that is not, ratios of what waits for memory agree less.
+pub fn noise(noise: Option<Noise>) -> String {
+    let Some(noise) = noise else { return "nobody looked how quiet the machine was".to_owned() };
+    let [core, memory] = [noise.core, noise.memory].map(number::times);
+    let verdict = if noise.is_quiet() { "a quiet machine" } else { "not a quiet machine" };
+    format!(
+        "{verdict}: in the median, a fixed piece of work took {core} its fastest time in the core, {memory} where it waits for \
+         memory"
+    )
 }
 
 /// The ratios of the first half of the rounds against those of the second.
@@ -103,6 +114,14 @@ mod tests {
     use super::*;
     use crate::report::synthetic;
     use crate::results::Outcome;
+
+    #[test]
+    fn noise_is_told_in_words() {
+        assert!(noise(None).starts_with("nobody looked"));
+        assert!(noise(Some(Noise { core: 1.05, memory: 1.01 })).starts_with("a quiet machine"));
+        let sentence = noise(Some(Noise { core: 1.05, memory: 1.5 }));
+        assert!(sentence.starts_with("not a quiet machine") && sentence.contains("1.50×"), "{sentence}");
+    }
 
     #[test]
     fn a_run_agrees_with_itself() {

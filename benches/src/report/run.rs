@@ -1,10 +1,13 @@
 //! The rounds: every allocator in turn, again and again, so that a machine whose speed drifts hurts all alike.
 
+use std::time::{Duration, Instant};
+
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::arguments::Plan;
 use super::machine;
 use super::statistics::{PERCENTILES, percentile};
+use crate::lab::quiet::Probe;
 use crate::lab::{self, Measurement, Trial};
 use crate::results::{Contender, Family, Figure, Outcome, Results};
 
@@ -13,11 +16,15 @@ pub fn run(plan: &Plan) -> Results {
     let bar = progress_bar(plan);
     let names: Vec<String> = plan.allocators.iter().map(|a| a.name.to_owned()).collect();
     let mut figures = Vec::new();
+    let mut probe = Probe::new(plan.options.seed);
     // One workload at a time, so that the pools of only one are alive.
     for workload in &plan.workloads {
         bar.set_message(workload.name.clone());
         let mut trials = lab::trials(&plan.options, std::slice::from_ref(&workload.name), &names);
-        figures.extend(interleave(&mut trials, plan.rounds, |_| bar.inc(1)));
+        figures.extend(interleave(&mut trials, plan.rounds, |_| {
+            bar.inc(1);
+            probe.look();
+        }));
     }
     bar.set_message("heap maps");
     let byte_blocks = plan.workloads.iter().any(|w| matches!(w.family, Family::Bytes | Family::Fill));
@@ -33,6 +40,7 @@ pub fn run(plan: &Plan) -> Results {
         workloads: plan.workloads.clone(),
         figures,
         heap_maps,
+        noise: probe.noise(),
     }
 }
 
@@ -42,16 +50,41 @@ fn progress_bar(plan: &Plan) -> ProgressBar {
     bar.with_style(style.expect("the template is well-formed"))
 }
 
-/// Runs the trials in turn (A B C, B C A, C A B, …), so many rounds, and says of each turn whose it was. Those that are
-/// done let their turn pass.
+/// How many turns of each allocator make a round. What disturbs a machine that others share often lasts as long as a turn,
+/// and seldom hits all of those of a round.
+const TURNS: usize = 4;
+
+/// Those who need longer for a turn have one in each round.
+const LONG_TURN: Duration = Duration::from_secs(1);
+
+/// Runs the trials in turn (A B C, B C A, C A B, …), so many rounds of some turns each, and says at the end of each round
+/// whose it was. Those that are done let their turn pass.
 pub fn interleave(trials: &mut [Box<dyn Trial>], rounds: usize, mut ran: impl FnMut(&dyn Trial)) -> Vec<Figure> {
     let mut measured: Vec<Vec<Measurement>> = trials.iter().map(|_| Vec::with_capacity(rounds)).collect();
     for round in 0..rounds {
-        for turn in 0..trials.len() {
-            let whose = (turn + round) % trials.len();
-            if !trials[whose].is_done() {
-                measured[whose].push(trials[whose].run());
+        let mut so_far: Vec<Option<Measurement>> = trials.iter().map(|_| None).collect();
+        let mut again = vec![true; trials.len()];
+        for turn in 0..TURNS {
+            for place in 0..trials.len() {
+                let whose = (place + round + turn) % trials.len();
+                let trial = &mut trials[whose];
+                if turn == 0 {
+                    again[whose] = !trial.is_done();
+                    trial.begin();
+                }
+                if again[whose] {
+                    let begun = Instant::now();
+                    let measurement = trial.run();
+                    // What is no time gets no better by being done again.
+                    again[whose] = matches!(measurement, Measurement::Time { .. })
+                        && begun.elapsed() < LONG_TURN
+                        && !trial.is_done();
+                    so_far[whose] = Some(measurement);
+                }
             }
+        }
+        for (whose, measurement) in so_far.into_iter().enumerate() {
+            measured[whose].extend(measurement);
             ran(&*trials[whose]);
         }
     }
@@ -115,14 +148,21 @@ fn latency(mut rounds: Vec<Vec<u32>>) -> Outcome {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::RefCell;
+    use std::rc::Rc;
+
     use super::*;
 
     /// Answers with one measurement after another.
     struct Scripted {
         name: &'static str,
-        answers: Vec<Measurement>,
+        /// For each round, its turns.
+        answers: Vec<Vec<Measurement>>,
         /// Whether it is done when it has no answer left.
         ends: bool,
+        begun: bool,
+        /// Whose turn it was.
+        log: Rc<RefCell<String>>,
     }
 
     impl Trial for Scripted {
@@ -134,12 +174,20 @@ mod tests {
             self.name
         }
 
+        fn begin(&mut self) {
+            if self.begun && !self.answers.is_empty() {
+                self.answers.remove(0);
+            }
+            self.begun = true;
+        }
+
         fn run(&mut self) -> Measurement {
-            self.answers.remove(0)
+            self.log.borrow_mut().push_str(self.name);
+            self.answers[0].remove(0)
         }
 
         fn is_done(&self) -> bool {
-            self.ends && self.answers.is_empty()
+            self.ends && self.answers.iter().all(Vec::is_empty)
         }
     }
 
@@ -147,24 +195,35 @@ mod tests {
         Measurement::Time { ns_per_op, refused: 1 }
     }
 
+    fn scripted(name: &'static str, answers: Vec<Vec<Measurement>>) -> Scripted {
+        Scripted { name, answers, ends: false, begun: false, log: Rc::default() }
+    }
+
+    /// Rounds that come to these answers after all their turns.
     fn trial(name: &'static str, answers: Vec<Measurement>) -> Box<dyn Trial> {
-        Box::new(Scripted { name, answers, ends: false })
+        let turns = |answer: Measurement| [vec![time(9.0); TURNS - 1], vec![answer]].concat();
+        Box::new(scripted(name, answers.into_iter().map(turns).collect()))
     }
 
     #[test]
     fn allocators_take_turns_and_the_first_turn_goes_round() {
-        let mut trials: Vec<_> =
-            ["a", "b", "c"].map(|name| trial(name, [1.0, 2.0, 3.0].map(time).to_vec())).into_iter().collect();
+        let log = Rc::new(RefCell::new(String::new()));
+        let with_log = |name: &'static str| -> Box<dyn Trial> {
+            let answers = [1.0, 2.0, 3.0].map(|ns| vec![time(9.0), time(9.0), time(9.0), time(ns)]).to_vec();
+            Box::new(Scripted { log: Rc::clone(&log), ..scripted(name, answers) })
+        };
+        let mut trials: Vec<_> = ["a", "b", "c"].map(with_log).into_iter().collect();
         let mut order = String::new();
         let figures = interleave(&mut trials, 3, |ran| order.push_str(ran.allocator()));
-        assert_eq!(order, "abcbcacab");
+        assert_eq!(*log.borrow(), ["abcbcacababc", "bcacababcbca", "cababcbcacab"].concat());
+        assert_eq!(order, "abcabcabc");
         assert_eq!(figures[1].allocator, "b");
         assert_eq!(figures[1].outcome, Outcome::Time { ns_per_op: vec![1.0, 2.0, 3.0], refused: 1 });
     }
 
     #[test]
     fn what_is_done_is_not_run_again() {
-        let once: Box<dyn Trial> = Box::new(Scripted { name: "slow", answers: vec![time(5.0)], ends: true });
+        let once: Box<dyn Trial> = Box::new(Scripted { ends: true, ..scripted("slow", vec![vec![time(5.0)]]) });
         let mut trials = [once, trial("a", [1.0, 2.0, 3.0].map(time).to_vec())];
         let mut turns = 0;
         let figures = interleave(&mut trials, 3, |_| turns += 1);

@@ -2,7 +2,7 @@
 
 use super::arguments::{Available, Plan};
 use crate::lab::{AllocatorInfo, Options};
-use crate::results::{Contender, Family, Figure, HeapMap, Machine, Outcome, Results, Workload};
+use crate::results::{Contender, Family, Figure, HeapMap, Machine, Noise, Outcome, Results, Workload};
 
 const BYTES: &[Family] = &[Family::Bytes, Family::Fill, Family::Latency, Family::Objects];
 const PAGES: &[Family] = &[Family::Pages];
@@ -114,6 +114,7 @@ pub(crate) fn results() -> Results {
         quick: plan.options.quick,
         allocators: plan.allocators.iter().map(Contender::from).collect(),
         figures: plan.pairs().map(figure).collect(),
+        noise: Some(Noise { core: 1.02, memory: 1.3 }),
         heap_maps: ["slab", "a<b>&\"c\""]
             .map(|name| HeapMap {
                 allocator: name.to_owned(),

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use super::compare::{Agreement, TOLERANCE};
+use super::compare::{self, Agreement, TOLERANCE};
 use super::number;
 use super::statistics::difference;
 use super::summary::{Measure, Part, Row, Summary, summarise};
@@ -23,7 +23,8 @@ pub fn write(out: &mut dyn Write, results: &Results) -> io::Result<()> {
         write_columns(out, &rows)?;
         writeln!(out)?;
     }
-    writeln!(out, "Of each figure the median of {} rounds; seed {}.", results.rounds, results.seed)
+    writeln!(out, "Of each figure the median of {} rounds; seed {}.", results.rounds, results.seed)?;
+    writeln!(out, "During this run: {}.", compare::noise(results.noise))
 }
 
 /// Writes how far the sides of a comparison agree, and where they do not.

@@ -16,7 +16,7 @@ use std::ptr::NonNull;
 #[cfg(feature = "hosted")]
 pub(crate) use hosted::Global;
 pub(crate) use ours::{Engine, SlabFineOverTlsf};
-pub use replay::{Slots, replay};
+pub use replay::Slots;
 
 /// What a trial does with a byte heap.
 ///

@@ -1,13 +1,11 @@
-//! Replaying a list of operations on a byte heap.
+//! Replaying the operations of a list on a byte heap.
 
 use std::alloc::Layout;
 use std::hint::black_box;
 use std::ptr::NonNull;
-use std::time::Duration;
 
 use super::{ByteHeap, is_aligned};
 use crate::lab::operations::{Action, Operation};
-use crate::lab::stopwatch;
 
 /// The blocks that a list's slots hold: empty where a request was refused.
 pub struct Slots {
@@ -18,15 +16,6 @@ pub struct Slots {
     pub misaligned: u64,
     /// How many operations were about the block of a refused request.
     pub skipped: usize,
-}
-
-/// How far a replay got.
-#[derive(Clone, Copy, Debug)]
-pub struct Replayed {
-    /// How many operations were replayed, those skipped included.
-    pub operations: usize,
-    /// How long they took.
-    pub elapsed: Duration,
 }
 
 impl Slots {
@@ -105,10 +94,4 @@ impl Slots {
     pub fn free_all<H: ByteHeap>(&mut self, heap: &mut H) {
         (0..self.blocks.len()).for_each(|slot| self.free(heap, slot));
     }
-}
-
-/// Replays operations until they end or the budget is spent.
-pub fn replay<H: ByteHeap>(heap: &mut H, slots: &mut Slots, operations: &[Operation], budget: Duration) -> Replayed {
-    let (operations, elapsed) = stopwatch::run(operations, budget, |&operation| slots.step(heap, operation));
-    Replayed { operations, elapsed }
 }

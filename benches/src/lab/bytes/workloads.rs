@@ -1,13 +1,15 @@
 //! The workloads of byte heaps, and their trials.
 
 use std::marker::PhantomData;
+use std::mem;
 use std::ptr::NonNull;
 use std::rc::Rc;
 
-use super::{ByteHeap, HeapVisitor, Slots, replay, visit_heaps};
+use super::{ByteHeap, HeapVisitor, Slots, visit_heaps};
 use crate::lab::memory::Pools;
 use crate::lab::operations::{self, OperationList, Sizes, sizes};
-use crate::lab::{Lazy, Measurement, Options, Selection, Trial, stopwatch};
+use crate::lab::stopwatch::{self, Passes};
+use crate::lab::{Lazy, Measurement, Options, Selection, Trial};
 use crate::results::{Family, Workload};
 
 /// A workload of byte heaps, in a line of the table.
@@ -128,6 +130,7 @@ impl HeapVisitor for Collect<'_> {
                 options: self.options,
                 pools: Rc::clone(self.pools),
                 gave_up: None,
+                passes: Passes::default(),
                 heap: PhantomData,
             }));
         }
@@ -142,11 +145,12 @@ struct ByteTrial<H> {
     pools: Rc<Pools>,
     /// Why further rounds would be a waste of time.
     gave_up: Option<String>,
+    passes: Passes,
     heap: PhantomData<H>,
 }
 
 impl<H: ByteHeap> ByteTrial<H> {
-    fn round(&self, list: &OperationList, pool: NonNull<[u8]>) -> Measurement {
+    fn pass(&self, list: &OperationList, pool: NonNull<[u8]>, passes: &mut Passes) -> Measurement {
         // SAFETY: the pool is lent to the caller; the heap is dropped before the next one is made.
         let Some(mut heap) = (unsafe { H::new(pool) }) else {
             return Measurement::none("it makes nothing of a pool of this size");
@@ -156,11 +160,12 @@ impl<H: ByteHeap> ByteTrial<H> {
         let budget = stopwatch::preparation_budget(quick);
         let filled = stopwatch::prepare(&list.prelude, budget, |&operation| slots.step(&mut heap, operation));
         let skipped_before = slots.skipped;
-        let timed = replay(&mut heap, &mut slots, &list.timed, stopwatch::budget(quick));
+        let budget_of_pass = stopwatch::budget(quick);
+        let timed = passes.pass(&list.timed, budget_of_pass, |&operation| slots.step(&mut heap, operation));
         if !H::IN_POOL {
             slots.free_all(&mut heap);
         }
-        let operations = timed.operations - (slots.skipped - skipped_before);
+        let operations = timed - (slots.skipped - skipped_before);
         if !filled {
             Measurement::none(&format!("to fill the heap alone takes more than {} s", budget.as_secs_f32()))
         } else if slots.misaligned > 0 {
@@ -168,8 +173,7 @@ impl<H: ByteHeap> ByteTrial<H> {
         } else if operations == 0 {
             Measurement::none("all requests were refused")
         } else {
-            let ns_per_op = stopwatch::ns_per_op(timed.elapsed, operations);
-            Measurement::Time { ns_per_op, refused: slots.refused }
+            Measurement::Time { ns_per_op: passes.ns_per_op(operations), refused: slots.refused }
         }
     }
 }
@@ -183,14 +187,20 @@ impl<H: ByteHeap> Trial for ByteTrial<H> {
         H::NAME
     }
 
+    fn begin(&mut self) {
+        self.passes = Passes::default();
+    }
+
     fn run(&mut self) -> Measurement {
         if let Some(why) = &self.gave_up {
             return Measurement::none(why);
         }
         let list = self.list.get();
+        let mut passes = mem::take(&mut self.passes);
         let measured = self.pools.lend(pool_size(list), |pool| {
-            stopwatch::fastest(stopwatch::repeating(self.options.quick), || self.round(list, pool))
+            stopwatch::repeat(stopwatch::repeating(self.options.quick), || self.pass(list, pool, &mut passes))
         });
+        self.passes = passes;
         if let Measurement::None { why } = &measured {
             self.gave_up = Some(why.clone());
         }

@@ -9,7 +9,7 @@ struct Small;
 impl HandleUser for Small {
     fn with<A: allocator_api2::alloc::Allocator + Clone>(self, handle: &A) -> Measurement {
         for work in [Work::Push(10_000), Work::Vectors(100, 64), Work::Vectors(30, 520), Work::HashMap(500)] {
-            work.run(handle, 0x5eed).expect("4 MiB are enough");
+            work.run(handle, 0x5eed, || ()).expect("4 MiB are enough");
         }
         Measurement::Share(1.0)
     }
@@ -46,7 +46,7 @@ struct Refusing;
 impl HandleUser for Refusing {
     fn with<A: allocator_api2::alloc::Allocator + Clone>(self, handle: &A) -> Measurement {
         let works = [Work::Push(1 << 20), Work::Vectors(10_000, 64), Work::HashMap(200_000)];
-        assert!(works.into_iter().all(|work| work.run(handle, 0x5eed).is_err()));
+        assert!(works.into_iter().all(|work| work.run(handle, 0x5eed, || ()).is_err()));
         Measurement::Share(1.0)
     }
 }

@@ -43,31 +43,55 @@ impl Work {
         }
     }
 
-    /// Does it, with memory of `heap`'s.
+    /// Does it, with memory of `heap`'s, and calls `lap` now and then: after the same part of the work each time.
     ///
     /// # Panics
     ///
     /// When the contents of a collection are not what was put into it.
-    pub(super) fn run<A: Allocator + Clone>(self, heap: &A, seed: u64) -> Result<(), Refused> {
+    pub(super) fn run<A: Allocator + Clone>(self, heap: &A, seed: u64, lap: impl FnMut()) -> Result<(), Refused> {
         match self {
-            Self::Push(numbers) => push(heap, numbers),
-            Self::Vectors(count, len) => vectors(heap, count, len, seed),
-            Self::HashMap(keys) => hash_map(heap, keys, seed),
+            Self::Push(numbers) => push(heap, numbers, lap),
+            Self::Vectors(count, len) => vectors(heap, count, len, seed, lap),
+            Self::HashMap(keys) => hash_map(heap, keys, seed, lap),
         }
     }
 }
 
-fn push<A: Allocator + Clone>(heap: &A, numbers: u32) -> Result<(), Refused> {
+/// So many numbers are timed at once.
+const LAP_OF_NUMBERS: usize = 8192;
+/// So many vectors.
+const LAP_OF_VECTORS: usize = 64;
+/// So many keys.
+const LAP_OF_KEYS: usize = 256;
+
+fn push<A: Allocator + Clone>(heap: &A, numbers: u32, mut lap: impl FnMut()) -> Result<(), Refused> {
     let mut vector = PoolVec::new_in(heap.clone());
-    for number in 0..numbers {
-        vector.try_reserve(1)?;
-        vector.push(number);
+    for first in (0..numbers).step_by(LAP_OF_NUMBERS) {
+        for number in first..numbers.min(first + LAP_OF_NUMBERS as u32) {
+            vector.try_reserve(1)?;
+            vector.push(number);
+        }
+        lap();
     }
-    assert!(vector.iter().copied().eq(0..numbers));
+    let mut number = 0;
+    for some in vector.chunks(LAP_OF_NUMBERS) {
+        assert!(some.iter().copied().eq(number..number + some.len() as u32));
+        number += some.len() as u32;
+        lap();
+    }
+    assert_eq!(number, numbers);
+    drop(vector);
+    lap();
     Ok(())
 }
 
-fn vectors<A: Allocator + Clone>(heap: &A, count: usize, len: usize, seed: u64) -> Result<(), Refused> {
+fn vectors<A: Allocator + Clone>(
+    heap: &A,
+    count: usize,
+    len: usize,
+    seed: u64,
+    mut lap: impl FnMut(),
+) -> Result<(), Refused> {
     let contents = |index: usize| (0..len as u64).map(move |n| n ^ index as u64);
     let mut vectors = Vec::with_capacity(count);
     for index in 0..count {
@@ -75,11 +99,19 @@ fn vectors<A: Allocator + Clone>(heap: &A, count: usize, len: usize, seed: u64) 
         vector.try_reserve_exact(len)?;
         vector.extend(contents(index));
         vectors.push((index, vector));
+        if index % LAP_OF_VECTORS == 0 {
+            lap();
+        }
     }
     fastrand::Rng::with_seed(seed).shuffle(&mut vectors);
-    for (index, vector) in vectors {
+    for (nth, (index, vector)) in vectors.into_iter().enumerate() {
         assert!(vector.iter().copied().eq(contents(index)));
+        drop(vector);
+        if nth % LAP_OF_VECTORS == 0 {
+            lap();
+        }
     }
+    lap();
     Ok(())
 }
 
@@ -92,19 +124,27 @@ fn key<A: Allocator + Clone>(heap: &A, number: u32) -> Result<PoolVec<u8, A>, Re
     Ok(key)
 }
 
-fn hash_map<A: Allocator + Clone>(heap: &A, keys: usize, seed: u64) -> Result<(), Refused> {
+fn hash_map<A: Allocator + Clone>(heap: &A, keys: usize, seed: u64, mut lap: impl FnMut()) -> Result<(), Refused> {
     let mut rng = fastrand::Rng::with_seed(seed);
     let mut map = HashMap::with_hasher_in(DefaultHashBuilder::default(), heap.clone());
     let mut numbers: Vec<u32> = (0..keys).map(|_| rng.u32(..)).collect();
-    for &number in &numbers {
-        map.try_reserve(1)?;
-        map.insert(key(heap, number)?, number);
+    for some in numbers.chunks(LAP_OF_KEYS) {
+        for &number in some {
+            map.try_reserve(1)?;
+            map.insert(key(heap, number)?, number);
+        }
+        lap();
     }
     rng.shuffle(&mut numbers);
-    for number in numbers {
-        // The same number may have come up twice.
-        assert!(map.remove(&key(heap, number)?).is_none_or(|removed| removed == number));
+    for some in numbers.chunks(LAP_OF_KEYS) {
+        for &number in some {
+            // The same number may have come up twice.
+            assert!(map.remove(&key(heap, number)?).is_none_or(|removed| removed == number));
+        }
+        lap();
     }
     assert!(map.is_empty());
+    drop(map);
+    lap();
     Ok(())
 }

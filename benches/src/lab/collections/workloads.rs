@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::marker::PhantomData;
-use std::mem::MaybeUninit;
+use std::mem::{self, MaybeUninit};
 use std::ptr::NonNull;
 use std::rc::Rc;
 use std::slice;
@@ -15,7 +15,8 @@ use super::SharedHeap;
 use super::work::Work;
 use crate::lab::bytes::{ByteHeap, Engine, HeapVisitor, SlabFineOverTlsf, visit_heaps};
 use crate::lab::memory::Pools;
-use crate::lab::{Measurement, Options, PATIENCE, Selection, Trial, stopwatch};
+use crate::lab::stopwatch::{self, Passes};
+use crate::lab::{Measurement, Options, PATIENCE, Selection, Trial};
 use crate::results::{Family, Workload};
 
 const POOL_SIZE: usize = 128 << 20;
@@ -107,6 +108,7 @@ impl Collect<'_> {
             seed: self.options.seed,
             repeating: stopwatch::repeating(self.options.quick),
             pools: Rc::clone(self.pools),
+            passes: Passes::default(),
             done: false,
             source: PhantomData,
         }));
@@ -188,33 +190,33 @@ struct CollectionTrial<S> {
     pools: Rc<Pools>,
     /// Whether a round took too long to do it again.
     done: bool,
+    passes: Passes,
     source: PhantomData<S>,
 }
 
 impl<S: Source> CollectionTrial<S> {
     /// The work in a fresh heap.
-    fn once(&self) -> Measurement {
-        let timed = Timed { work: self.work, seed: self.seed };
+    fn pass(&self, passes: &mut Passes) -> Measurement {
+        let timed = Timed { work: self.work, seed: self.seed, passes };
         // SAFETY: the pool is lent to this call.
         self.pools.lend(POOL_SIZE, |pool| unsafe { S::with_handle(pool, timed) })
     }
 }
 
-struct Timed {
+struct Timed<'p> {
     work: Work,
     seed: u64,
+    passes: &'p mut Passes,
 }
 
-impl HandleUser for Timed {
+impl HandleUser for Timed<'_> {
     fn with<A: Allocator + Clone>(self, handle: &A) -> Measurement {
-        let begun = Instant::now();
-        let done = self.work.run(handle, self.seed);
-        let elapsed = begun.elapsed();
+        self.passes.begin();
+        let done = self.work.run(handle, self.seed, || {
+            self.passes.lap();
+        });
         match done {
-            Ok(()) => {
-                let ns_per_op = stopwatch::ns_per_op(elapsed, self.work.operations());
-                Measurement::Time { ns_per_op, refused: 0 }
-            }
+            Ok(()) => Measurement::Time { ns_per_op: self.passes.ns_per_op(self.work.operations()), refused: 0 },
             Err(_) => Measurement::none("memory was refused before the work was done"),
         }
     }
@@ -229,11 +231,17 @@ impl<S: Source> Trial for CollectionTrial<S> {
         S::NAME
     }
 
+    fn begin(&mut self) {
+        self.passes = Passes::default();
+    }
+
     fn run(&mut self) -> Measurement {
         let begun = Instant::now();
-        let fastest = stopwatch::fastest(self.repeating, || self.once());
+        let mut passes = mem::take(&mut self.passes);
+        let measured = stopwatch::repeat(self.repeating, || self.pass(&mut passes));
+        self.passes = passes;
         self.done = begun.elapsed() > PATIENCE;
-        fastest
+        measured
     }
 
     fn is_done(&self) -> bool {

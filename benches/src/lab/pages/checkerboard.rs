@@ -1,7 +1,8 @@
 //! A page space in which every other page is free: where a run of two must be found at the very end, or refused.
 
 use super::PageHeap;
-use crate::lab::{Measurement, Options, stopwatch};
+use crate::lab::stopwatch::{self, Passes};
+use crate::lab::{Measurement, Options};
 
 /// What is asked of the checkerboard.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -12,7 +13,7 @@ pub(super) enum Ask {
     Refused,
 }
 
-/// The requests of a round, at most.
+/// The requests of a pass, at most.
 fn requests(quick: bool) -> Vec<()> {
     vec![(); if quick { 50_000 } else { 500_000 }]
 }
@@ -56,10 +57,16 @@ pub(super) fn lay_out<P: PageHeap>(pages: usize, ask: Ask, options: &Options) ->
 const STRETCH: usize = 1 << 10;
 
 /// Asks again and again.
-pub(super) fn ask<P: PageHeap>(heap: &mut P, pages: usize, ask: Ask, options: &Options) -> Measurement {
+pub(super) fn ask<P: PageHeap>(
+    heap: &mut P,
+    pages: usize,
+    ask: Ask,
+    options: &Options,
+    passes: &mut Passes,
+) -> Measurement {
     let (mut refused, mut wrong) = (0, None);
     let requests = requests(options.quick);
-    let (done, elapsed) = stopwatch::run(&requests, stopwatch::budget(options.quick), |()| match heap.alloc(2, 0) {
+    let done = passes.pass(&requests, stopwatch::budget(options.quick), |()| match heap.alloc(2, 0) {
         Some(first) => {
             if ask == Ask::Refused || first + 2 != pages {
                 wrong = Some(first);
@@ -71,7 +78,7 @@ pub(super) fn ask<P: PageHeap>(heap: &mut P, pages: usize, ask: Ask, options: &O
     match (wrong, ask) {
         (Some(first), _) => Measurement::None { why: format!("it hands out the pages {first} and {}", first + 1) },
         (None, Ask::Found) if refused > 0 => Measurement::none("it does not find the run of two"),
-        (None, Ask::Found) => Measurement::Time { ns_per_op: stopwatch::ns_per_op(elapsed, 2 * done), refused: 0 },
-        (None, Ask::Refused) => Measurement::Time { ns_per_op: stopwatch::ns_per_op(elapsed, done), refused },
+        (None, Ask::Found) => Measurement::Time { ns_per_op: passes.ns_per_op(2 * done), refused: 0 },
+        (None, Ask::Refused) => Measurement::Time { ns_per_op: passes.ns_per_op(done), refused },
     }
 }

@@ -5,7 +5,8 @@ use std::time::Duration;
 use fastrand::Rng;
 
 use super::PageHeap;
-use crate::lab::{Measurement, Options, stopwatch};
+use crate::lab::stopwatch::{self, Passes};
+use crate::lab::{Measurement, Options};
 
 /// How many pages are taken, and in which order every other one is given back.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -22,7 +23,7 @@ impl EveryOther {
     }
 
     /// Takes the pages out of a new page space, and times the giving back.
-    pub(super) fn measure<P: PageHeap>(self, space: usize, options: &Options) -> Measurement {
+    pub(super) fn pass<P: PageHeap>(self, space: usize, options: &Options, passes: &mut Passes) -> Measurement {
         let mut heap = match P::new(space) {
             Ok(heap) => heap,
             Err(why) => return Measurement::none(&why),
@@ -38,7 +39,7 @@ impl EveryOther {
         if self.shuffled {
             Rng::with_seed(options.seed).shuffle(&mut every_other);
         }
-        let (done, elapsed) = stopwatch::run(&every_other, Self::budget(options), |&page| heap.dealloc(page, 1, 0));
-        Measurement::Time { ns_per_op: stopwatch::ns_per_op(elapsed, done), refused: 0 }
+        let done = passes.pass(&every_other, Self::budget(options), |&page| heap.dealloc(page, 1, 0));
+        Measurement::Time { ns_per_op: passes.ns_per_op(done), refused: 0 }
     }
 }

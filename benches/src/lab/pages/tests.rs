@@ -2,6 +2,7 @@ use std::collections::BTreeSet;
 
 use super::checkerboard::{self, Ask};
 use super::{PageHeap, PageVisitor, visit_heaps};
+use crate::lab::stopwatch::Passes;
 use crate::lab::{Measurement, Options};
 
 const PAGES: usize = 1 << 12;
@@ -38,7 +39,9 @@ impl PageVisitor for Checkerboard {
             return;
         }
         let mut heap: P = checkerboard::lay_out(PAGES, self.0, &OPTIONS).unwrap();
-        let Measurement::Time { refused, .. } = checkerboard::ask(&mut heap, PAGES, self.0, &OPTIONS) else {
+        let Measurement::Time { refused, .. } =
+            checkerboard::ask(&mut heap, PAGES, self.0, &OPTIONS, &mut Passes::default())
+        else {
             panic!("{} answers {:?} wrongly", P::NAME, self.0);
         };
         assert_eq!(refused > 0, self.0 == Ask::Refused, "{}", P::NAME);

@@ -8,7 +8,8 @@ use super::checkerboard::{self, Ask};
 use super::every_other::EveryOther;
 use super::{PAGE_SIZE, PageHeap, PageVisitor, display_size, visit_heaps};
 use crate::lab::operations::{self, Action, Operation, OperationList};
-use crate::lab::{Lazy, Measurement, Options, PATIENCE, Selection, Trial, stopwatch};
+use crate::lab::stopwatch::{self, Passes};
+use crate::lab::{Lazy, Measurement, Options, PATIENCE, Selection, Trial};
 use crate::results::{Family, Workload};
 
 /// The page spaces: their names and sizes in bytes, and how many single pages are live in them.
@@ -198,6 +199,7 @@ impl PageVisitor for Collect<'_> {
                 list,
                 options: self.options,
                 state: None,
+                passes: Passes::default(),
                 done: false,
             }));
         }
@@ -210,6 +212,7 @@ struct PageTrial<P> {
     list: Lazy<OperationList>,
     options: Options,
     state: Option<Result<State<P>, String>>,
+    passes: Passes,
     /// Whether a round took too long to do it again.
     done: bool,
 }
@@ -271,32 +274,31 @@ impl<P: PageHeap> State<P> {
     }
 
     /// Pairs, without a list to read: it would take about as long as the fastest of the allocators.
-    fn pairs(&mut self, options: &Options) -> Measurement {
+    fn pairs(&mut self, options: &Options, passes: &mut Passes) -> Measurement {
         let pairs = vec![(); if options.quick { 100_000 } else { 500_000 }];
         let mut refused = 0;
-        let (done, elapsed) = stopwatch::run(&pairs, stopwatch::budget(options.quick), |()| {
+        let done = passes.pass(&pairs, stopwatch::budget(options.quick), |()| {
             // What comes back is passed on as any caller would, in a register.
             match self.heap.alloc(black_box(1), 0) {
                 Some(first) => self.heap.dealloc(first, 1, 0),
                 None => refused += 1,
             }
         });
-        Measurement::Time { ns_per_op: stopwatch::ns_per_op(elapsed, 2 * done), refused }
+        Measurement::Time { ns_per_op: passes.ns_per_op(2 * done), refused }
     }
 
-    fn round(&mut self, list: &OperationList, period: usize, options: &Options) -> Measurement {
+    fn pass(&mut self, list: &OperationList, period: usize, options: &Options, passes: &mut Passes) -> Measurement {
         (self.refused, self.skipped) = (0, 0);
         let budget = stopwatch::budget(options.quick);
-        let (done, elapsed) = stopwatch::run(&list.timed, budget, |&operation| self.step(operation));
+        let done = passes.pass(&list.timed, budget, |&operation| self.step(operation));
         let operations = done - self.skipped.min(done);
-        // The next round finds the slots as this one did, wherever the budget ended it.
+        // The next pass finds the slots as this one did, wherever the budget ended it.
         let rest = done.next_multiple_of(period) - done;
         list.timed[done..].iter().take(rest).for_each(|&operation| self.step(operation));
         if self.misaligned > 0 {
             return Measurement::none("runs were not aligned as asked for");
         }
-        let ns_per_op = stopwatch::ns_per_op(elapsed, operations.max(1));
-        Measurement::Time { ns_per_op, refused: self.refused }
+        Measurement::Time { ns_per_op: passes.ns_per_op(operations.max(1)), refused: self.refused }
     }
 }
 
@@ -325,30 +327,33 @@ impl<P: PageHeap> Trial for PageTrial<P> {
         P::NAME
     }
 
+    fn begin(&mut self) {
+        self.passes = Passes::default();
+    }
+
     fn run(&mut self) -> Measurement {
+        let repeating = stopwatch::repeating(self.options.quick);
         if let Work::EveryOther(every_other) = self.workload.work {
+            let (options, passes) = (&self.options, &mut self.passes);
             let begun = Instant::now();
-            let measured = stopwatch::fastest(stopwatch::repeating(self.options.quick), || {
-                every_other.measure::<P>(self.workload.pages, &self.options)
-            });
+            let pages = self.workload.pages;
+            let measured = stopwatch::repeat(repeating, || every_other.pass::<P>(pages, options, passes));
             self.done = begun.elapsed() > PATIENCE;
             return measured;
         }
         if self.state.is_none() {
             self.state = Some(self.prepare());
         }
-        match (self.state.as_mut().expect("prepared above"), self.workload.work) {
-            (Err(why), _) => Measurement::none(why),
-            (Ok(state), Work::Checkerboard(ask)) => {
-                checkerboard::ask(&mut state.heap, self.workload.pages, ask, &self.options)
-            }
-            (Ok(state), Work::HotPair) => {
-                stopwatch::fastest(stopwatch::repeating(self.options.quick), || state.pairs(&self.options))
-            }
-            (Ok(state), _) => stopwatch::fastest(stopwatch::repeating(self.options.quick), || {
-                state.round(self.list.get(), self.workload.period(), &self.options)
-            }),
-        }
+        let (options, passes) = (&self.options, &mut self.passes);
+        let state = match self.state.as_mut().expect("prepared above") {
+            Ok(state) => state,
+            Err(why) => return Measurement::none(why),
+        };
+        stopwatch::repeat(repeating, || match self.workload.work {
+            Work::Checkerboard(ask) => checkerboard::ask(&mut state.heap, self.workload.pages, ask, options, passes),
+            Work::HotPair => state.pairs(options, passes),
+            _ => state.pass(self.list.get(), self.workload.period(), options, passes),
+        })
     }
 
     fn is_done(&self) -> bool {

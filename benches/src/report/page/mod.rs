@@ -39,7 +39,7 @@ pub fn page(results: &Results, agreements: &[Agreement]) -> String {
     }
     sections.push(method::allocators(results));
     sections.push(method::measuring(results));
-    sections.push(method::agreement(agreements));
+    sections.push(method::agreement(results, agreements));
 
     let mut html = head();
     html.push_str(&intro(results));
