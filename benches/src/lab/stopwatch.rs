@@ -7,13 +7,13 @@ use super::Measurement;
 /// How long a pass may take: what is slow does less of its list.
 #[must_use]
 pub fn budget(quick: bool) -> Duration {
-    Duration::from_millis(if quick { 20 } else { 60 })
+    Duration::from_millis(if quick { 30 } else { 60 })
 }
 
 /// For how long a turn repeats what it does, to keep the fastest of it: what is slow is done once.
 #[must_use]
 pub fn repeating(quick: bool) -> Duration {
-    Duration::from_millis(if quick { 4 } else { 50 })
+    Duration::from_millis(if quick { 15 } else { 50 })
 }
 
 /// For how long a round times operations one by one.

@@ -17,11 +17,12 @@ pub fn run(plan: &Plan) -> Results {
     let names: Vec<String> = plan.allocators.iter().map(|a| a.name.to_owned()).collect();
     let mut figures = Vec::new();
     let mut probe = Probe::new(plan.options.seed);
+    let turns = if plan.options.quick { 1 } else { TURNS };
     // One workload at a time, so that the pools of only one are alive.
     for workload in &plan.workloads {
         bar.set_message(workload.name.clone());
         let mut trials = lab::trials(&plan.options, std::slice::from_ref(&workload.name), &names);
-        figures.extend(interleave(&mut trials, plan.rounds, |_| {
+        figures.extend(interleave(&mut trials, plan.rounds, turns, |_| {
             bar.inc(1);
             probe.look();
         }));
@@ -50,7 +51,7 @@ fn progress_bar(plan: &Plan) -> ProgressBar {
     bar.with_style(style.expect("the template is well-formed"))
 }
 
-/// How many turns of each allocator make a round. What disturbs a machine that others share often lasts as long as a turn,
+/// How many turns of each allocator make a round, but in a quick run. What disturbs a machine that others share often lasts as long as a turn,
 /// and seldom hits all of those of a round.
 const TURNS: usize = 4;
 
@@ -59,12 +60,17 @@ const LONG_TURN: Duration = Duration::from_secs(1);
 
 /// Runs the trials in turn (A B C, B C A, C A B, …), so many rounds of some turns each, and says at the end of each round
 /// whose it was. Those that are done let their turn pass.
-pub fn interleave(trials: &mut [Box<dyn Trial>], rounds: usize, mut ran: impl FnMut(&dyn Trial)) -> Vec<Figure> {
+pub fn interleave(
+    trials: &mut [Box<dyn Trial>],
+    rounds: usize,
+    turns: usize,
+    mut ran: impl FnMut(&dyn Trial),
+) -> Vec<Figure> {
     let mut measured: Vec<Vec<Measurement>> = trials.iter().map(|_| Vec::with_capacity(rounds)).collect();
     for round in 0..rounds {
         let mut so_far: Vec<Option<Measurement>> = trials.iter().map(|_| None).collect();
         let mut again = vec![true; trials.len()];
-        for turn in 0..TURNS {
+        for turn in 0..turns {
             for place in 0..trials.len() {
                 let whose = (place + round + turn) % trials.len();
                 let trial = &mut trials[whose];
@@ -214,7 +220,7 @@ mod tests {
         };
         let mut trials: Vec<_> = ["a", "b", "c"].map(with_log).into_iter().collect();
         let mut order = String::new();
-        let figures = interleave(&mut trials, 3, |ran| order.push_str(ran.allocator()));
+        let figures = interleave(&mut trials, 3, TURNS, |ran| order.push_str(ran.allocator()));
         assert_eq!(*log.borrow(), ["abcbcacababc", "bcacababcbca", "cababcbcacab"].concat());
         assert_eq!(order, "abcabcabc");
         assert_eq!(figures[1].allocator, "b");
@@ -226,7 +232,7 @@ mod tests {
         let once: Box<dyn Trial> = Box::new(Scripted { ends: true, ..scripted("slow", vec![vec![time(5.0)]]) });
         let mut trials = [once, trial("a", [1.0, 2.0, 3.0].map(time).to_vec())];
         let mut turns = 0;
-        let figures = interleave(&mut trials, 3, |_| turns += 1);
+        let figures = interleave(&mut trials, 3, TURNS, |_| turns += 1);
         assert_eq!(turns, 6);
         assert!(figures[0].once && !figures[1].once);
         assert_eq!(figures[0].outcome, Outcome::Time { ns_per_op: vec![5.0], refused: 1 });
@@ -235,8 +241,8 @@ mod tests {
 
     #[test]
     fn no_trials_and_no_rounds_are_no_trouble() {
-        assert_eq!(interleave(&mut [], 5, |_| ()), []);
-        let figures = interleave(&mut [trial("a", Vec::new())], 0, |_| ());
+        assert_eq!(interleave(&mut [], 5, TURNS, |_| ()), []);
+        let figures = interleave(&mut [trial("a", Vec::new())], 0, TURNS, |_| ());
         assert!(matches!(figures[0].outcome, Outcome::None { .. }));
     }
 

@@ -49,7 +49,7 @@ pub(super) fn measuring(results: &Results) -> Section {
     html.push_str(
         "</dl>\n<ul>\n<li>Each workload is a list of operations, made once from the seed; every allocator replays exactly \
          that list.</li>\n<li>The allocators take turns, and each time another one is the first (A B C, B C A, …): a \
-         machine whose speed drifts hurts all alike. Four turns each make a round.</li>\n<li>A figure is the median of its rounds; the whisker on \
+         machine whose speed drifts hurts all alike. Four turns each make a round, one in a quick run.</li>\n<li>A figure is the median of its rounds; the whisker on \
          a bar goes from the least to the greatest round. Of latencies, all operations of all rounds are taken together; where \
          one number stands for them, it is the 99th percentile.</li>\n<li>A ratio is the median of the \
          ratios within each round, in which two allocators run shortly one after the other: what slows the machine for a \
