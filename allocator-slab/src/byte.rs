@@ -10,6 +10,7 @@ use allocator_core::address::widen;
 use allocator_core::traits::realloc_by_moving;
 use allocator_core::{AllocError, AllocResult, BaseAllocator, ByteAllocator, Region, RegionTable};
 
+use crate::chunks::by_address::Found;
 use crate::chunks::{Chunk, ChunkTable, chunk_layout};
 use crate::classes::{PowerOfTwoClasses, SizeClasses};
 use crate::slab::Slab;
@@ -17,6 +18,10 @@ use crate::supply::Supply;
 
 /// How many slots a slab grows by, while memory is plentiful.
 pub const SET_SIZE: usize = 64;
+
+/// By how many bytes a slab grows at least, while the backing has that much in one piece: what the table of chunks needs for
+/// a chunk, and the backing for a block, should be little beside it.
+const LEAST_GROWTH: usize = 256;
 
 /// The general-purpose heap: slots of the size classes `C`, in chunks from the backing `B`, and everything larger from
 /// `B` itself.
@@ -35,32 +40,51 @@ pub const SET_SIZE: usize = 64;
 ///
 /// A live block has no header: its class follows from its layout. A slab without a free slot grows by as many slots as its
 /// class says ([`SET_SIZE`] by default) or fewer: never by more than a share of what the backing has left (an eighth by
-/// default: [`SizeClasses::GROWTH_SHARE`]) while one slot fits in that, and by at least one slot. So a heap of 32 KiB serves all of the seven default classes at once. What the
+/// default: [`SizeClasses::GROWTH_SHARE`]) while one slot, or 256 bytes, fit in that, and by at least one slot. So a heap of 32 KiB serves all of the seven default classes at once. What the
 /// backing gives beyond that because it rounds sizes up, to powers of two or to pages, becomes slots, too.
 ///
 /// # Memory that comes back
 ///
-/// Freed slots stay with their class. When a request finds nothing, in its slab or in the backing, the free slots of the
-/// classes that slots were freed in since the last time are counted for the chunks they lie in, unless none of a class is
-/// live; chunks that are wholly free go back to the backing, and the request is tried again. So after everything is freed, all that fitted at first
-/// fits again. Free slots are `available` all the while.
+/// Freed slots stay with their class: they go to the head of its list, and nothing is known of their chunks. When a request
+/// finds nothing, neither in its class nor in the backing, chunks that are wholly free are looked for and go back to the
+/// backing, until the request can be served. So after everything is freed, all that fitted at first fits again. Free slots
+/// are `available` all the while.
 ///
-/// The table of chunks takes memory of the backing, too, once there are more of them than a small heap has: 4 words a
-/// chunk, which is less than one part in a hundred while memory is plentiful and chunks are large. It is not `used`, and
+/// To look for them is to *shelve* free slots: to take them off the list of the class and put each on the shelf of its
+/// chunk, which a search tree finds. The chunk whose shelf holds all of its slots goes back at once. The others keep their
+/// shelves: when the list of the class is empty, it takes over the shelf of a chunk, all of it at once.
+///
+/// ```text
+///   list    3 ─> 7 ─> 1 ─> 4 ─> 9            chunk  slots 0..4     slots 5..9
+///   shelve  7 ─> 1 ─> 4 ─> 9                 shelf  3
+///   shelve  9                                shelf  4 1 3 (of 5)   7 (of 5)
+///   ...     (empty)                          shelf  4 1 3          9 7
+///   alloc   1 ─> 3               gets 4      shelf  (none)         9 7
+/// ```
+///
+/// So a slot is looked at once after it was freed, whoever does it: a request that finds memory short, or
+/// [`reclaim`](Self::reclaim) ahead of time, in steps as small as one likes. Of a class without a live slot nothing is
+/// looked at; its chunks go back one by one.
+///
+/// The table of chunks takes memory of the backing, too, once there are more of them than a small heap has: 6 words a
+/// chunk, which is about one part in a hundred while memory is plentiful and chunks are large. It is not `used`, and
 /// goes back with the chunks.
 ///
 /// # Time complexity
 ///
-/// `alloc` and `dealloc` of a slot are O(1): a load, a store, a count. `alloc` of the first of a new chunk links its
-/// slots, and asks the backing. Where memory has run out, `alloc` walks the free slots twice, O(free slots × log(chunks)),
-/// at most once for all the `dealloc`s before it; those of a class that has no live slot it does not walk at all, but
-/// gives back chunk by chunk. Larger blocks cost what the backing costs.
+/// `alloc` and `dealloc` of a slot are O(1): a load, a store, a count. `alloc` from an empty list is O(1), too, where a chunk
+/// of the class has a shelf; otherwise it links the slots of a new chunk, at most [`SizeClasses::growth`] or what the backing
+/// gives beyond that, asks the backing, and adds to the tree: O(slots of a chunk + log(chunks)).
+///
+/// Where memory has run out, a request shelves slots until enough chunks have gone back: O(slots freed since they were last
+/// looked at × log(chunks)), and O(chunks × log(chunks)) for classes without live slots; O(1) where
+/// [`reclaim`](Self::reclaim) has left nothing to do. Larger blocks cost what the backing costs.
 ///
 /// # Drawbacks
 ///
 /// - With the default classes up to half of a slot is lost to rounding.
 /// - A chunk with one live slot stays with its class, however much of it is free.
-/// - The request that finds memory short pays for getting it back.
+/// - The request that finds memory short pays for getting it back, unless `reclaim` ran ahead of it.
 /// - A backing that puts headers on its blocks may accept a region in which no slot finds room beside one.
 /// - Making a block smaller can fail where memory is short, as slots of another class must be found; the block is then
 ///   still the caller's, as it was.
@@ -93,6 +117,8 @@ pub struct SlabByteAllocator<C: SizeClasses = PowerOfTwoClasses, B = BuddyByteAl
     supply: Supply<B>,
     /// What was handed over through the heap, and the backing has accepted.
     regions: RegionTable,
+    /// Which class [`reclaim`](Self::reclaim) looks at next.
+    next_to_reclaim: usize,
     classes: PhantomData<C>,
 }
 
@@ -113,7 +139,7 @@ impl<C: SizeClasses, B> SlabByteAllocator<C, B> {
             C::MOST_ALIGNED.is_power_of_two() && C::MOST_ALIGNED >= align_of::<usize>(),
             "free slots hold a pointer"
         );
-        assert!(SET_SIZE <= u16::MAX as usize && C::SLOT_SIZES.len() <= u16::MAX as usize, "see `Chunk`");
+        assert!(SET_SIZE <= u16::MAX as usize && C::SLOT_SIZES.len() <= u8::MAX as usize + 1, "see `Chunk`");
         1 << C::SLOT_SIZES[0].trailing_zeros()
     };
 
@@ -137,6 +163,7 @@ impl<C: SizeClasses, B> SlabByteAllocator<C, B> {
             chunks: ChunkTable::new(),
             supply: Supply::new(backing),
             regions: RegionTable::new(),
+            next_to_reclaim: 0,
             classes: PhantomData,
         }
     }
@@ -155,13 +182,28 @@ impl<C: SizeClasses, B> SlabByteAllocator<C, B> {
 }
 
 impl<C: SizeClasses, B: ByteAllocator> SlabByteAllocator<C, B> {
-    /// Takes a slot of a slab that has none free. Like [`alloc_large`](Self::alloc_large) it answers in a register, for
+    /// Takes a slot of a slab whose list is empty. Like [`alloc_large`](Self::alloc_large) it answers in a register, for
     /// `None` is all that can go wrong.
     #[cold]
     #[inline(never)]
-    fn alloc_from_new_chunk(&mut self, class: usize) -> Option<NonNull<u8>> {
-        self.or_reclaim(|heap| heap.grow(class)).ok()?;
+    fn alloc_from_chunk(&mut self, class: usize) -> Option<NonNull<u8>> {
+        if !self.take_shelf(class) {
+            self.or_reclaim(|heap| heap.grow(class)).ok()?;
+        }
         self.slabs.as_mut()[class].alloc()
+    }
+
+    /// Makes the free slots of one chunk the list of a class, which is empty: whether there is such a chunk. O(1).
+    fn take_shelf(&mut self, class: usize) -> bool {
+        let slab = &mut self.slabs.as_mut()[class];
+        let Some(head) = slab.ring else { return false };
+        let chunk = self.chunks.get_mut(head);
+        let taken = slab.take_shelf(chunk);
+        if taken {
+            // The head becomes the last, behind those that have a shelf.
+            slab.ring = Some(chunk.next());
+        }
+        taken
     }
 
     /// Takes a block that no class serves.
@@ -175,13 +217,13 @@ impl<C: SizeClasses, B: ByteAllocator> SlabByteAllocator<C, B> {
         let slab = &mut self.slabs.as_mut()[class];
         let slot_size = slab.slot_size();
         let most = C::growth(class).clamp(1, usize::from(u16::MAX));
-        let limit = self.supply.backing.available_bytes() / C::GROWTH_SHARE;
+        let limit = (self.supply.backing.available_bytes() / C::GROWTH_SHARE).max(LEAST_GROWTH);
         let mut wanted = (limit / slot_size).clamp(1, most);
         while wanted > 0 {
             let slots = fitting::<C, B>(&self.supply.backing, slot_size, wanted, limit).ok_or(AllocError::NoMemory)?;
             let layout = chunk_layout(slots, slot_size, C::MOST_ALIGNED).ok_or(AllocError::NoMemory)?;
             if let Ok(start) = self.supply.take(layout) {
-                if self.chunks.push(Chunk::new(start, class, slots), &mut self.supply).is_ok() {
+                if self.chunks.push(Chunk::new(start, class, slots), slab, &mut self.supply).is_ok() {
                     // SAFETY: the backing handed out the whole chunk, aligned for its slots.
                     unsafe { slab.grow(start, slots) };
                     return Ok(());
@@ -196,62 +238,160 @@ impl<C: SizeClasses, B: ByteAllocator> SlabByteAllocator<C, B> {
         Err(AllocError::NoMemory)
     }
 
-    /// Tries `request`, and if there is no memory for it, once more after giving free chunks back to the backing.
+    /// Tries `request`, and as long as there is no memory for it, again after giving free chunks back to the backing: one,
+    /// then twice as many, and so on, so that it does not do much more than the request needs.
     #[inline]
     fn or_reclaim<T>(&mut self, mut request: impl FnMut(&mut Self) -> AllocResult<T>) -> AllocResult<T> {
         match request(self) {
-            Err(AllocError::NoMemory) if self.reclaim() => request(self),
-            answer => answer,
+            Err(AllocError::NoMemory) => {}
+            answer => return answer,
         }
+        let mut chunks = 1;
+        while self.give_back(chunks) {
+            match request(self) {
+                Err(AllocError::NoMemory) => chunks = chunks.saturating_mul(2),
+                answer => return answer,
+            }
+        }
+        Err(AllocError::NoMemory)
     }
 
-    /// Gives every wholly free chunk back to the backing, and tells whether the backing got anything.
+    /// Gives so many wholly free chunks back to the backing, or somewhat more, or all that there are: whether any.
     #[cold]
     #[inline(never)]
-    fn reclaim(&mut self) -> bool {
+    fn give_back(&mut self, chunks: usize) -> bool {
+        let mut given = 0;
+        for class in 0..C::SLOT_SIZES.len() {
+            let slab = &self.slabs.as_ref()[class];
+            // Where no slot of a class is live, there is nothing to look for.
+            if slab.total_slots() > 0 && slab.used_slots() == 0 {
+                given += self.give_back_class(class);
+                if given >= chunks {
+                    return true;
+                }
+            }
+        }
+        for class in 0..C::SLOT_SIZES.len() {
+            if self.slabs.as_ref()[class].to_shelve() > 0 {
+                given += self.shelve(class, &mut { usize::MAX }, chunks - given);
+                if given >= chunks {
+                    return true;
+                }
+            }
+        }
+        given > 0
+    }
+
+    /// Gives all chunks of a class back of which no slot is live, and tells how many. O(chunks × log(chunks)).
+    fn give_back_class(&mut self, class: usize) -> usize {
         let slabs = self.slabs.as_mut();
-        if !slabs.iter().any(Slab::needs_count) {
-            return false;
+        let chunks = slabs[class].chunks();
+        slabs[class].forget_all();
+        while let Some(link) = slabs[class].ring {
+            let chunk = self.chunks.remove(link, slabs, &mut self.supply);
+            // SAFETY: none of its slots is live, and they have left the list.
+            unsafe { give::<C, B>(&chunk, &mut self.supply) };
         }
-        // Where no slot of a class is live, there is nothing to count.
-        let mut chunks = self.chunks.by_address(|class| slabs[class].used_slots() == 0);
-        for slab in slabs.iter_mut() {
-            if slab.used_slots() == 0 {
-                slab.clear();
+        chunks
+    }
+
+    /// Puts up to `slots` free slots of a class on the shelves of their chunks, counting `slots` down, and gives those
+    /// chunks back that are wholly free then, at most so many: how many. O(slots × log(chunks)).
+    fn shelve(&mut self, class: usize, slots: &mut usize, chunks: usize) -> usize {
+        let mut given = 0;
+        let mut last: Option<Found> = None;
+        while given < chunks {
+            let slabs = self.slabs.as_mut();
+            let slab = &mut slabs[class];
+            if *slots == 0 && slab.listed() > 0 {
+                break;
             }
-            if !slab.needs_count() {
-                continue;
-            }
-            let before = chunks.wholly_free();
-            slab.count_free(|slot| {
-                let counted = chunks.count(slot);
-                debug_assert!(counted, "a free slot lies in a chunk, and is in the list once");
-            });
-            if chunks.wholly_free() > before {
-                slab.unlink(|slot| chunks.is_wholly_free(slot));
+            let Some(slot) = slab.take_to_shelve() else { break };
+            *slots -= 1;
+            let address = slot.addr().get();
+            let Some(found) = last.filter(|found| found.holds(address)).or_else(|| self.chunks.find(address)) else {
+                debug_assert!(false, "a free slot lies in a chunk");
+                break;
+            };
+            last = Some(found);
+            let chunk = self.chunks.get_mut(found.link);
+            // SAFETY: the slot is free, and the chunk is the one that it lies in.
+            unsafe { slab.shelve(slot, chunk) };
+            if chunk.is_wholly_free() {
+                slab.forget(chunk);
+                let chunk = self.chunks.remove(found.link, slabs, &mut self.supply);
+                // SAFETY: all of its slots were on its shelf.
+                unsafe { give::<C, B>(&chunk, &mut self.supply) };
+                given += 1;
+                last = None;
+            } else if chunk.shelved == 1 {
+                self.chunks.move_to_front(found.link, slab);
             }
         }
-        if chunks.wholly_free() == 0 {
-            return false;
-        }
-        self.chunks.remove_wholly_free(&mut self.supply, |chunk, supply| {
-            if let Some(layout) = chunk.layout(C::SLOT_SIZES[usize::from(chunk.class)], C::MOST_ALIGNED) {
-                // SAFETY: the chunk was taken with this layout, and its slots have left the slab.
-                unsafe { supply.give(chunk.start, layout) };
+        given
+    }
+
+    /// Looks at up to `budget` free slots for chunks that are wholly free, gives those back to the backing, and returns how
+    /// many free slots are still to be looked at: 0 when nothing is left to do.
+    ///
+    /// What is done here ahead of time, a request that finds memory short need not do: then only slots freed since are to
+    /// be looked at.
+    ///
+    /// # Time complexity
+    ///
+    /// O(`budget` × log(chunks)), each slot giving at most one chunk back. A slot is looked at once after it was freed.
+    ///
+    /// # Examples
+    ///
+    /// In the idle loop of a system that wants its allocations short:
+    ///
+    /// ```
+    /// use core::alloc::Layout;
+    /// use allocator_core::{BaseAllocator, ByteAllocator};
+    /// use allocator_slab::SlabByteAllocator;
+    ///
+    /// let mut pool = vec![0u64; 4096];
+    /// let mut heap = SlabByteAllocator::new();
+    /// // SAFETY: nothing else uses the pool while the heap does.
+    /// unsafe { heap.init(pool.as_mut_ptr() as usize, 32 << 10)? };
+    /// let blocks = [(); 100].map(|()| heap.alloc(Layout::new::<[u64; 8]>()).unwrap());
+    /// for block in blocks {
+    ///     // SAFETY: the block came from this heap with this layout.
+    ///     unsafe { heap.dealloc(block, Layout::new::<[u64; 8]>()) };
+    /// }
+    /// assert!(heap.backing().used_bytes() > 0);
+    /// while heap.reclaim(16) > 0 {
+    ///     // Time for something else.
+    /// }
+    /// assert_eq!(heap.backing().used_bytes(), 0);
+    /// # Ok::<(), allocator_core::AllocError>(())
+    /// ```
+    pub fn reclaim(&mut self, budget: usize) -> usize {
+        let mut slots = budget;
+        let classes = C::SLOT_SIZES.len();
+        for _ in 0..classes {
+            let class = self.next_to_reclaim;
+            if self.slabs.as_ref()[class].to_shelve() > 0 {
+                self.shelve(class, &mut slots, usize::MAX);
             }
-        });
-        true
+            // The next call goes on where this one stops, so that no class has to wait for the others for ever.
+            if slots == 0 {
+                break;
+            }
+            self.next_to_reclaim = (class + 1) % classes;
+        }
+        self.slabs().iter().map(Slab::to_shelve).sum()
     }
 
     /// Gives every wholly free chunk back to the backing now, instead of when memory has run out, and returns how many bytes
     /// that are for the backing.
     ///
-    /// Over [`PageBacked`](allocator_core::PageBacked) that is memory for the page allocator. The next request that finds
-    /// memory short has then only the slots to count that were freed since.
+    /// Over [`PageBacked`](allocator_core::PageBacked) that is memory for the page allocator. For the same in bounded steps
+    /// there is [`reclaim`](Self::reclaim).
     ///
     /// # Time complexity
     ///
-    /// As for a request that finds memory short: O(free slots × log(chunks)), O(1) if no slot was freed since the last time.
+    /// As for a request that finds memory short, at its worst.
     ///
     /// # Examples
     ///
@@ -273,20 +413,20 @@ impl<C: SizeClasses, B: ByteAllocator> SlabByteAllocator<C, B> {
     /// ```
     pub fn trim(&mut self) -> usize {
         let before = self.supply.held();
-        self.reclaim();
+        self.give_back(usize::MAX);
         before - self.supply.held()
     }
 
     /// Counts everything again: that every free slot is a slot of a chunk of its class, and in the list once; that the
-    /// slabs have the slots of their chunks, less the live ones, in their lists; and that the chunks and their table fit
-    /// in what the heap holds of its backing. O(free slots × log(chunks) + chunks × log(chunks)).
+    /// slabs have the slots of their chunks, less the live ones, in their lists and on the shelves; and that the chunks and their table fit
+    /// in what the heap holds of its backing. O(free slots × log(chunks) + chunks).
     ///
     /// For tests, and for looking at a heap that somebody has scribbled over.
     ///
     /// # Errors
     ///
     /// What does not hold, the first of it that is found.
-    pub fn validate(&mut self) -> Result<(), &'static str> {
+    pub fn validate(&self) -> Result<(), &'static str> {
         let mut slots = 0;
         let mut bytes = self.chunks.segment_bytes();
         for (class, (slab, &slot_size)) in self.slabs.as_ref().iter().zip(C::SLOT_SIZES).enumerate() {
@@ -302,22 +442,61 @@ impl<C: SizeClasses, B: ByteAllocator> SlabByteAllocator<C, B> {
         ensure(slots == all, "a chunk is of no class")?;
         ensure(bytes <= self.supply.held(), "the chunks and their table are more than the heap holds")?;
         ensure(self.supply.held() <= self.supply.backing.used_bytes(), "the heap holds more than the backing gave")?;
-        let mut chunks = self.chunks.by_address(|_| false);
+        self.chunks.validate()?;
         for (class, slab) in self.slabs.as_ref().iter().enumerate() {
-            let mut listed = 0;
-            for slot in slab.free_slots() {
-                listed += 1;
-                ensure(listed <= slab.total_slots(), "the list of free slots goes in circles")?;
-                let chunk = chunks.chunk_of(slot).ok_or("a free slot lies below all chunks")?;
-                let offset = slot.addr().get() - chunk.start.addr().get();
-                ensure(usize::from(chunk.class) == class, "a free slot lies in a chunk of another class")?;
-                ensure(offset / slab.slot_size() < usize::from(chunk.slots), "a free slot lies behind its chunk")?;
-                ensure(offset % slab.slot_size() == 0, "a free slot lies between two")?;
-                ensure(chunks.count(slot), "a free slot is in the list twice")?;
+            let of_list = self.count_linked(class, slab.free_slots(), slab.listed())?;
+            ensure(of_list == slab.listed(), "free slots are missing in the list")?;
+            let (mut chunks, mut shelved, mut shelves_are_over) = (0, 0, false);
+            for chunk in self.chunks.of_slab(slab) {
+                chunks += 1;
+                ensure(chunks <= slab.chunks(), "the ring of chunks has more of them than the slab")?;
+                ensure(usize::from(chunk.class) == class, "a chunk is in the ring of another class")?;
+                ensure(chunk.shelved == 0 || !shelves_are_over, "a chunk with a shelf comes behind one without")?;
+                ensure(!chunk.is_wholly_free(), "a chunk is wholly free, and has not gone back")?;
+                shelves_are_over |= chunk.shelved == 0;
+                let on_shelf = self.count_linked(class, slab.shelf_of(chunk), usize::from(chunk.shelved))?;
+                ensure(on_shelf == usize::from(chunk.shelved), "free slots are missing on a shelf")?;
+                shelved += on_shelf;
             }
-            ensure(listed == slab.total_slots() - slab.used_slots(), "free slots are missing in the list")?;
+            ensure(chunks == slab.chunks(), "chunks are missing in a ring")?;
+            ensure(shelved == slab.shelved(), "the slots on shelves are not as many as the slab thinks")?;
         }
         Ok(())
+    }
+
+    /// How many slots these are, each of which is one of a chunk of this class; not more than `most`. As each holds one
+    /// link, one that comes twice makes them go in circles.
+    fn count_linked(
+        &self,
+        class: usize,
+        slots: impl Iterator<Item = NonNull<u8>>,
+        most: usize,
+    ) -> Result<usize, &'static str> {
+        let slot_size = C::SLOT_SIZES[class];
+        let mut count = 0;
+        for slot in slots {
+            count += 1;
+            ensure(count <= most, "the list of free slots goes in circles")?;
+            let found = self.chunks.find(slot.addr().get()).ok_or("a free slot lies below all chunks")?;
+            let chunk = self.chunks.get(found.link);
+            let offset = slot.addr().get() - chunk.start.addr().get();
+            ensure(usize::from(chunk.class) == class, "a free slot lies in a chunk of another class")?;
+            ensure(offset / slot_size < usize::from(chunk.slots), "a free slot lies behind its chunk")?;
+            ensure(offset.is_multiple_of(slot_size), "a free slot lies between two")?;
+        }
+        Ok(count)
+    }
+}
+
+/// Gives the memory of a chunk back.
+///
+/// # Safety
+///
+/// The chunk came from this supply for its class, and its slots are used by nobody.
+unsafe fn give<C: SizeClasses, B: ByteAllocator>(chunk: &Chunk, supply: &mut Supply<B>) {
+    if let Some(layout) = chunk.layout(C::SLOT_SIZES[usize::from(chunk.class)], C::MOST_ALIGNED) {
+        // SAFETY: the chunk was taken with this layout; the rest is passed on.
+        unsafe { supply.give(chunk.start, layout) };
     }
 }
 
@@ -378,7 +557,7 @@ unsafe impl<C: SizeClasses, B: ByteAllocator> ByteAllocator for SlabByteAllocato
         let block = match C::class_of(layout) {
             Some(class) => match self.slabs.as_mut()[class].alloc() {
                 Some(slot) => Some(slot),
-                None => self.alloc_from_new_chunk(class),
+                None => self.alloc_from_chunk(class),
             },
             None => self.alloc_large(layout),
         };

@@ -1,44 +1,106 @@
 //! Which chunks the slabs grew by.
 //!
-//! A slot does not know its chunk, and need not while memory is plentiful: the table is asked only when the heap has
-//! run short and looks for chunks whose slots are all free. Then [`by_address`] orders it, and every free slot is
-//! counted for the chunk it lies in.
+//! A slot does not know its chunk, and need not while it is handed out and taken back. When somebody looks for chunks whose
+//! slots are all free, each free slot is put on the *shelf* of its chunk, which [`by_address`] finds; the chunk whose shelf
+//! holds all of its slots is wholly free. A class whose list of free slots has run out takes a whole shelf back.
 
 use core::alloc::Layout;
 use core::fmt;
 use core::mem::{align_of, size_of};
+use core::num::NonZero;
 use core::ptr::NonNull;
 
 use allocator_core::{AllocError, AllocResult, ByteAllocator};
 
-use crate::chunks::by_address::{ByAddress, Link};
+use crate::slab::Slab;
 use crate::supply::Supply;
 
 pub(crate) mod by_address;
+
+/// Where the entry of a chunk is: in a segment, or in the table itself, which may move; so that one is referred to by its
+/// number. Entries are at even addresses; an odd one is twice such a number, and 1.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Link(NonNull<Chunk>);
+
+impl Link {
+    const fn inline(index: usize) -> Self {
+        Self(NonNull::without_provenance(NonZero::new(2 * index + 1).unwrap()))
+    }
+
+    fn as_inline(self) -> Option<usize> {
+        let address = self.0.addr().get();
+        (address % 2 == 1).then_some(address / 2)
+    }
+}
 
 /// A chunk of one class: `slots` slots from `start`.
 #[derive(Clone, Copy)]
 pub(crate) struct Chunk {
     pub(crate) start: NonNull<u8>,
-    pub(crate) class: u16,
+    /// The parts of the tree of chunks below and above this one.
+    below: Option<Link>,
+    above: Option<Link>,
+    /// The neighbours in the ring of the chunks of the class: those with a shelf follow one another from its head.
+    previous: Link,
+    next: Link,
     pub(crate) slots: u16,
-    /// The free slots counted so far; `counted <= slots`. Means something only while the heap reclaims.
-    counted: u16,
-    /// The parts of a tree of chunks below and above this one. They mean something only while it is ordered.
-    below: Link,
-    above: Link,
+    /// How many free slots are on the shelf.
+    pub(crate) shelved: u16,
+    /// The number of the first slot on the shelf, if there is one; each holds the address of the next.
+    shelf: u16,
+    pub(crate) class: u8,
+    /// The height of the tree under this entry, itself included.
+    height: u8,
 }
 
 impl Chunk {
-    const NONE: Self = Self { start: NonNull::dangling(), class: 0, slots: 0, counted: 0, below: None, above: None };
+    const NONE: Self = Self {
+        start: NonNull::dangling(),
+        below: None,
+        above: None,
+        previous: Link::inline(0),
+        next: Link::inline(0),
+        slots: 0,
+        shelved: 0,
+        shelf: 0,
+        class: 0,
+        height: 0,
+    };
 
     pub(crate) fn new(start: NonNull<u8>, class: usize, slots: usize) -> Self {
-        debug_assert!(class <= usize::from(u16::MAX) && slots <= usize::from(u16::MAX));
-        Self { start, class: class as u16, slots: slots as u16, ..Self::NONE }
+        debug_assert!(class <= usize::from(u8::MAX) && slots <= usize::from(u16::MAX));
+        Self { start, class: class as u8, slots: slots as u16, ..Self::NONE }
     }
 
-    fn is_wholly_free(&self) -> bool {
-        self.counted == self.slots
+    fn address(&self) -> usize {
+        self.start.addr().get()
+    }
+
+    pub(crate) fn is_wholly_free(&self) -> bool {
+        self.shelved == self.slots
+    }
+
+    /// The next chunk of the class.
+    pub(crate) fn next(&self) -> Link {
+        self.next
+    }
+
+    /// The first slot on the shelf, where slots have `slot_size` bytes.
+    pub(crate) fn shelf(&self, slot_size: usize) -> Option<NonNull<u8>> {
+        // SAFETY: the number of a slot is below `slots`, so it lies in the chunk.
+        (self.shelved > 0).then(|| unsafe { self.start.add(usize::from(self.shelf) * slot_size) })
+    }
+
+    /// Puts a slot first on the shelf, which links to the one that was.
+    pub(crate) fn shelve(&mut self, slot: NonNull<u8>, slot_size: usize) {
+        debug_assert!(self.shelved < self.slots, "a slot is on the shelf already");
+        // A chunk is smaller than 4 GiB where slots are of less than 64 KiB; and a wider division takes longer.
+        let offset = slot.addr().get() - self.address();
+        self.shelf = match (u32::try_from(offset), u32::try_from(slot_size)) {
+            (Ok(offset), Ok(slot_size)) => (offset / slot_size) as u16,
+            _ => (offset / slot_size) as u16,
+        };
+        self.shelved += 1;
     }
 
     /// The memory that the chunk takes, its slots having `slot_size` bytes.
@@ -65,8 +127,11 @@ struct Segment {
     len: u32,
 }
 
-const _: () =
-    assert!(align_of::<Segment>() >= align_of::<Chunk>() && size_of::<Segment>().is_multiple_of(align_of::<Chunk>()));
+const _: () = assert!(
+    align_of::<Chunk>() >= 2
+        && align_of::<Segment>() >= align_of::<Chunk>()
+        && size_of::<Segment>().is_multiple_of(align_of::<Chunk>())
+);
 
 impl Segment {
     /// The sizes of a segment that are tried, the first one that the backing has.
@@ -103,31 +168,38 @@ impl Segment {
 ///
 /// # Layout
 ///
-/// A stack. Its lowest entries, [`INLINE`](Self::INLINE) of them, are in the table itself, so that a small heap pays
+/// A stack of entries. The lowest, [`INLINE`](Self::INLINE) of them, are in the table itself, so that a small heap pays
 /// nothing for them; the next ones are in segments, blocks of the backing of a KiB or, where there is none left in one
 /// piece, of as little as one entry needs. So the table can grow as long as anything can.
 ///
 /// ```text
 ///   ChunkTable                          backing
 ///   ┌───────────────────────────┐       ┌────────┬────────────────────┐     ┌────────┬─────────────┐
-///   │ inline  1 2 3 ...      64 │   ┌──>│ header │ 96 97 98  (free)   │  ┌─>│ header │ 65 66 .. 95 │
+///   │ inline  1 2 3 ...      64 │   ┌──>│ header │ 85 86 87  (free)   │  ┌─>│ header │ 65 66 .. 84 │
 ///   │ newest ───────────────────┼───┘   │ older ─┼────────────────────┼──┘  │        │             │
 ///   └───────────────────────────┘       └────────┴────────────────────┘     └────────┴─────────────┘
 /// ```
+///
+/// Every entry is in two structures: a search tree by address, and the ring of the chunks of its class, whose head is with
+/// the slab.
 ///
 /// # Invariants
 ///
 /// - Every chunk is there once.
 /// - There is a segment only if all of `inline` is taken; all segments are full but for the newest, which is not empty.
+/// - In a ring, the chunks with a shelf come first.
 ///
 /// # Time complexity
 ///
-/// To remember a chunk is O(1). Everything else is done when the heap reclaims.
+/// To remember a chunk, to forget one, and to find the one that a slot lies in take O(log(chunks)); the next one of a class
+/// with a shelf is found in O(1).
 pub(crate) struct ChunkTable {
     /// The first `inline_len` are chunks.
     inline: [Chunk; Self::INLINE],
     inline_len: usize,
     newest: Option<NonNull<Segment>>,
+    /// Of the tree of all chunks.
+    root: Option<Link>,
 }
 
 // SAFETY: the segments belong to the table alone.
@@ -140,19 +212,60 @@ impl ChunkTable {
     pub(crate) const INLINE: usize = 64;
 
     pub(crate) const fn new() -> Self {
-        Self { inline: [Chunk::NONE; Self::INLINE], inline_len: 0, newest: None }
+        Self { inline: [Chunk::NONE; Self::INLINE], inline_len: 0, newest: None, root: None }
     }
 
-    /// Remembers a chunk.
+    /// The entry of a chunk.
+    pub(crate) fn get(&self, link: Link) -> &Chunk {
+        match link.as_inline() {
+            Some(index) => &self.inline[index],
+            // SAFETY: links are to entries that are there, and the segments are used through the table alone.
+            None => unsafe { link.0.as_ref() },
+        }
+    }
+
+    /// The entry of a chunk.
+    pub(crate) fn get_mut(&mut self, mut link: Link) -> &mut Chunk {
+        match link.as_inline() {
+            Some(index) => &mut self.inline[index],
+            // SAFETY: as in `get`, and the table is borrowed mutably.
+            None => unsafe { link.0.as_mut() },
+        }
+    }
+
+    /// Remembers a chunk of this slab, whose slots are in the slab's list.
     ///
     /// # Errors
     ///
     /// [`AllocError::NoMemory`] when the table is full and the backing has no room for a segment; nothing has changed.
-    pub(crate) fn push<B: ByteAllocator>(&mut self, chunk: Chunk, supply: &mut Supply<B>) -> AllocResult {
-        if let Some(free) = self.inline.get_mut(self.inline_len) {
-            *free = chunk;
+    pub(crate) fn push<B: ByteAllocator>(
+        &mut self,
+        chunk: Chunk,
+        slab: &mut Slab,
+        supply: &mut Supply<B>,
+    ) -> AllocResult {
+        let link = self.room(supply)?;
+        *self.get_mut(link) = chunk;
+        self.insert(link);
+        slab.ring = Some(match slab.ring {
+            None => {
+                let entry = self.get_mut(link);
+                (entry.previous, entry.next) = (link, link);
+                link
+            }
+            Some(head) => {
+                self.enter_ring(link, head);
+                head
+            }
+        });
+        Ok(())
+    }
+
+    /// Room for one more entry.
+    fn room<B: ByteAllocator>(&mut self, supply: &mut Supply<B>) -> AllocResult<Link> {
+        if self.inline_len < Self::INLINE {
             self.inline_len += 1;
-            return Ok(());
+            return Ok(Link::inline(self.inline_len - 1));
         }
         let segment = match self.newest {
             // SAFETY: the segments belong to the table, and were initialised by `add_segment`.
@@ -162,10 +275,11 @@ impl ChunkTable {
         // SAFETY: as above, and there is room for one more chunk behind the first `len`.
         unsafe {
             let len = &raw mut (*segment.as_ptr()).len;
-            Segment::at(segment, *len as usize).write(chunk);
+            let entry = Segment::at(segment, *len as usize);
+            entry.write(Chunk::NONE);
             *len += 1;
+            Ok(Link(entry))
         }
-        Ok(())
     }
 
     /// Takes a segment from the backing: the largest that it has.
@@ -190,95 +304,99 @@ impl ChunkTable {
         Err(AllocError::NoMemory)
     }
 
-    /// Forgets the chunk that is last on the stack, and returns it. A segment that is empty then goes back.
-    fn pop<B: ByteAllocator>(&mut self, supply: &mut Supply<B>) -> Option<Chunk> {
-        let Some(newest) = self.newest else {
-            self.inline_len = self.inline_len.checked_sub(1)?;
-            return Some(self.inline[self.inline_len]);
+    /// Forgets a chunk, and returns it. The last entry takes its place; a segment that is then empty goes back.
+    pub(crate) fn remove<B: ByteAllocator>(&mut self, link: Link, slabs: &mut [Slab], supply: &mut Supply<B>) -> Chunk {
+        self.take_out(link);
+        let gone = *self.get(link);
+        let slab = &mut slabs[usize::from(gone.class)];
+        slab.ring = if gone.next == link {
+            None
+        } else {
+            self.leave_ring(link);
+            slab.ring.map(|head| if head == link { gone.next } else { head })
         };
-        // SAFETY: the segments belong to the table, and the newest is not empty: its first `len` chunks are there.
-        let (chunk, header) = unsafe {
+        if let Some(last) = self.last()
+            && last != link
+        {
+            self.relink(last, link);
+            let moved = *self.get(last);
+            *self.get_mut(link) = moved;
+            let slab = &mut slabs[usize::from(moved.class)];
+            if moved.next == last {
+                let entry = self.get_mut(link);
+                (entry.previous, entry.next) = (link, link);
+            } else {
+                self.get_mut(moved.previous).next = link;
+                self.get_mut(moved.next).previous = link;
+            }
+            slab.ring = slab.ring.map(|head| if head == last { link } else { head });
+        }
+        self.pop(supply);
+        gone
+    }
+
+    /// The last entry.
+    fn last(&self) -> Option<Link> {
+        match self.newest {
+            None => Some(Link::inline(self.inline_len.checked_sub(1)?)),
+            // SAFETY: the segments belong to the table, and the newest is not empty.
+            Some(newest) => Some(Link(unsafe { Segment::at(newest, newest.as_ref().len as usize - 1) })),
+        }
+    }
+
+    /// Drops the last entry. A segment that is empty then goes back.
+    fn pop<B: ByteAllocator>(&mut self, supply: &mut Supply<B>) {
+        let Some(newest) = self.newest else {
+            self.inline_len = self.inline_len.saturating_sub(1);
+            return;
+        };
+        // SAFETY: the segments belong to the table, and the newest is not empty.
+        let header = unsafe {
             (*newest.as_ptr()).len -= 1;
-            let header = newest.read();
-            (Segment::at(newest, header.len as usize).read(), header)
+            newest.read()
         };
         if header.len == 0 {
             self.newest = header.older;
-            let layout = Segment::layout(header.size as usize).ok()?;
-            // SAFETY: the segment was taken with this layout, and nothing refers to it any more.
-            unsafe { supply.give(newest.cast(), layout) };
-        }
-        Some(chunk)
-    }
-
-    /// Forgets the chunks whose slots were all counted, and tells `leaves` each. O(chunks).
-    ///
-    /// The last chunk on the stack takes the place of one that leaves; as the stack is walked from its end, that one is
-    /// known to stay.
-    pub(crate) fn remove_wholly_free<B: ByteAllocator>(
-        &mut self,
-        supply: &mut Supply<B>,
-        mut leaves: impl FnMut(Chunk, &mut Supply<B>),
-    ) {
-        let mut segment = self.newest;
-        while let Some(current) = segment {
-            // SAFETY: the segments belong to the table. This one is given back only with its first entry, when the walk
-            // over it has ended.
-            let header = unsafe { current.read() };
-            for index in (0..header.len as usize).rev() {
-                // SAFETY: as above; the first `len` entries are there.
-                let place = unsafe { Segment::at(current, index) };
-                // SAFETY: as above.
-                let chunk = unsafe { place.read() };
-                if chunk.is_wholly_free() {
-                    let last = self.pop(supply).filter(|last| last.start != chunk.start);
-                    if let Some(last) = last {
-                        // SAFETY: the last entry is another one, so this one, before it, is still there.
-                        unsafe { place.write(last) };
-                    }
-                    leaves(chunk, supply);
-                }
-            }
-            segment = header.older;
-        }
-        for index in (0..self.inline_len).rev() {
-            let chunk = self.inline[index];
-            if chunk.is_wholly_free() {
-                if let Some(last) = self.pop(supply) {
-                    self.inline[index] = last;
-                }
-                leaves(chunk, supply);
+            if let Ok(layout) = Segment::layout(header.size as usize) {
+                // SAFETY: the segment was taken with this layout, and nothing refers to it any more.
+                unsafe { supply.give(newest.cast(), layout) };
             }
         }
     }
 
-    /// The chunks ordered by address, but for those of classes that are `all_free`, and nothing counted for any; those
-    /// that are left out are wholly free. O(n log n).
-    pub(crate) fn by_address(&mut self, all_free: impl Fn(usize) -> bool) -> ByAddress<'_> {
-        let further = self.segments().flat_map(|(segment, len)| {
-            // SAFETY: the segments belong to the table, and the first `len` entries are there.
-            (0..len).map(move |index| unsafe { Segment::at(segment, index) })
-        });
-        let inline = NonNull::from(&mut self.inline).cast::<Chunk>();
-        // SAFETY: the index is in bounds.
-        let first = (0..self.inline_len).map(|index| unsafe { inline.add(index) });
-        let mut list = None;
-        let (mut len, mut wholly_free) = (0, 0);
-        for place in first.chain(further) {
-            // SAFETY: an entry that is there, and the table is borrowed mutably.
-            let chunk = unsafe { &mut *place.as_ptr() };
-            if all_free(usize::from(chunk.class)) {
-                chunk.counted = chunk.slots;
-                wholly_free += 1;
-                continue;
-            }
-            chunk.counted = 0;
-            chunk.above = list;
-            list = Some(place);
-            len += 1;
-        }
-        // SAFETY: the list has its entries once, and the table stays borrowed for the life of the result.
-        unsafe { ByAddress::new(list, len, wholly_free) }
+    /// Puts an entry that is in no ring before `head`: last, as long as the head stays.
+    fn enter_ring(&mut self, link: Link, head: Link) {
+        let tail = self.get(head).previous;
+        let entry = self.get_mut(link);
+        (entry.previous, entry.next) = (tail, head);
+        self.get_mut(tail).next = link;
+        self.get_mut(head).previous = link;
+    }
+
+    /// Takes an entry out of its ring, which has others.
+    fn leave_ring(&mut self, link: Link) {
+        let Chunk { previous, next, .. } = *self.get(link);
+        self.get_mut(previous).next = next;
+        self.get_mut(next).previous = previous;
+    }
+
+    /// Makes a chunk of this slab the first of the ring.
+    pub(crate) fn move_to_front(&mut self, link: Link, slab: &mut Slab) {
+        let Some(head) = slab.ring.filter(|&head| head != link) else { return };
+        self.leave_ring(link);
+        self.enter_ring(link, head);
+        slab.ring = Some(link);
+    }
+
+    /// The chunks of a slab, those with a shelf first.
+    pub(crate) fn of_slab<'t>(&'t self, slab: &Slab) -> impl Iterator<Item = &'t Chunk> {
+        let head = slab.ring;
+        let mut next = head;
+        core::iter::from_fn(move || {
+            let chunk = self.get(next?);
+            next = Some(chunk.next).filter(|&next| Some(next) != head);
+            Some(chunk)
+        })
     }
 
     /// All chunks, in no order.
@@ -288,6 +406,11 @@ impl ChunkTable {
             (0..len).map(move |index| unsafe { Segment::at(segment, index).read() })
         });
         self.inline[..self.inline_len].iter().copied().chain(further)
+    }
+
+    /// Whether every entry is in the tree, and that in order and balanced.
+    pub(crate) fn validate(&self) -> Result<(), &'static str> {
+        if self.check_tree()? == self.iter().count() { Ok(()) } else { Err("a chunk is not in the tree") }
     }
 
     /// What the table itself has of the backing, in bytes, as it asked for it.
@@ -317,3 +440,6 @@ impl fmt::Debug for ChunkTable {
         f.debug_struct("ChunkTable").field("chunks", &self.iter().count()).field("segments", &segments).finish()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -28,8 +28,9 @@ pub unsafe trait SizeClasses {
     /// The sizes of slots in bytes.
     const SLOT_SIZES: &'static [usize];
 
-    /// A class grows by at most one part in so many of what the backing has left, while one slot fits in that: more than
-    /// 0, and 8 unless told otherwise. The more classes, the more such parts wait half used for others of their class.
+    /// A class grows by at most one part in so many of what the backing has left, while one slot, and 256 bytes, fit in
+    /// that: more than 0, and 8 unless told otherwise. The more classes, the more such parts wait half used for others of
+    /// their class.
     const GROWTH_SHARE: usize = 8;
 
     /// To how many bytes, a power of two, slots are aligned at most: any number unless told otherwise. A backing with headers

@@ -6,6 +6,8 @@ use core::ptr::NonNull;
 
 use allocator_core::{AllocError, AllocResult};
 
+use crate::chunks::{Chunk, Link};
+
 /// What a free slot holds.
 struct FreeSlot {
     next: Option<NonNull<FreeSlot>>,
@@ -30,7 +32,7 @@ struct FreeSlot {
 ///
 /// # Invariants
 ///
-/// `total_slots = used_slots + length of the free list`, and `used_slots = allocs - frees`, each of which has its own
+/// `total_slots = used_slots + length of the free list + slots on shelves`, and `used_slots = allocs - frees`, each of which has its own
 /// count: so either call only adds to one word, and whether anything was freed since some moment needs no flag.
 ///
 /// # Time complexity
@@ -53,7 +55,7 @@ struct FreeSlot {
 /// unsafe { slab.dealloc(slot) };
 /// ```
 pub struct Slab {
-    /// The first of the free slots, `total - used` of them, with `used = allocs - frees`; none iff `total == used`.
+    /// The first of the free slots in the list: `total - used - shelved` of them, with `used = allocs - frees`.
     free: Option<NonNull<FreeSlot>>,
     /// A multiple of the size of a pointer, above 0.
     slot_size: usize,
@@ -62,8 +64,15 @@ pub struct Slab {
     /// How often a slot was handed out, and given back; modulo 2^(bits of a word), as only differences count.
     allocs: usize,
     frees: usize,
-    /// `frees` when the free slots were last counted: as long as it stays, no chunk can have become wholly free.
-    frees_at_count: usize,
+    /// `frees` when all free slots were last on the shelves of their chunks: as long as it stays, no chunk can have become
+    /// wholly free.
+    frees_at_shelving: usize,
+    /// How many free slots are not in the list, but on the shelves of their chunks.
+    shelved: usize,
+    /// How many chunks there are.
+    chunks: usize,
+    /// The chunks, where the owner of the slab keeps a table of them; those with a shelf come first.
+    pub(crate) ring: Option<Link>,
 }
 
 // SAFETY: the free slots belong to the slab alone.
@@ -94,7 +103,17 @@ impl Slab {
         if slot_size == 0 || !slot_size.is_multiple_of(size_of::<FreeSlot>()) {
             return Err(AllocError::InvalidParam);
         }
-        Ok(Self { free: None, slot_size, total: 0, allocs: 0, frees: 0, frees_at_count: 0 })
+        Ok(Self {
+            free: None,
+            slot_size,
+            total: 0,
+            allocs: 0,
+            frees: 0,
+            frees_at_shelving: 0,
+            shelved: 0,
+            chunks: 0,
+            ring: None,
+        })
     }
 
     /// One slab for each size.
@@ -146,6 +165,12 @@ impl Slab {
         self.allocs.wrapping_sub(self.frees)
     }
 
+    /// The number of chunks.
+    #[must_use]
+    pub const fn chunks(&self) -> usize {
+        self.chunks
+    }
+
     /// The bytes that live slots take.
     #[must_use]
     pub const fn used_bytes(&self) -> usize {
@@ -186,6 +211,7 @@ impl Slab {
             unsafe { self.link(chunk.add(slot * self.slot_size)) };
         }
         self.total += slots;
+        self.chunks += 1;
     }
 
     /// Puts a slot at the head of the list of free ones.
@@ -202,53 +228,84 @@ impl Slab {
         self.free = Some(slot);
     }
 
-    /// Whether a chunk may have become wholly free since [`count_free`](Self::count_free).
-    pub(crate) fn needs_count(&self) -> bool {
-        self.frees != self.frees_at_count
+    /// How many free slots have to be put on shelves before it is known which chunks are wholly free.
+    pub(crate) fn to_shelve(&self) -> usize {
+        if self.frees == self.frees_at_shelving { 0 } else { self.listed() }
+    }
+
+    /// How many free slots are in the list.
+    pub(crate) fn listed(&self) -> usize {
+        self.total - self.used_slots() - self.shelved
+    }
+
+    /// How many free slots are on the shelves of their chunks.
+    pub(crate) fn shelved(&self) -> usize {
+        self.shelved
+    }
+
+    /// Takes the first slot off the list, to put it on a shelf. Where there is none, all free slots are on shelves.
+    pub(crate) fn take_to_shelve(&mut self) -> Option<NonNull<u8>> {
+        let Some(slot) = self.free else {
+            self.frees_at_shelving = self.frees;
+            return None;
+        };
+        // SAFETY: the slots of the list are free, so they hold what `link` wrote there.
+        self.free = unsafe { slot.read() }.next;
+        Some(slot.cast())
+    }
+
+    /// Puts a slot on the shelf of its chunk.
+    ///
+    /// # Safety
+    ///
+    /// The slot came from [`take_to_shelve`](Self::take_to_shelve), and lies in this chunk.
+    pub(crate) unsafe fn shelve(&mut self, slot: NonNull<u8>, chunk: &mut Chunk) {
+        let next = chunk.shelf(self.slot_size).map(NonNull::cast);
+        // SAFETY: the slot is free, and in no list.
+        unsafe { slot.cast().write(FreeSlot { next }) };
+        chunk.shelve(slot, self.slot_size);
+        self.shelved += 1;
+    }
+
+    /// Makes the shelf of a chunk the list, which is empty: whether there was one.
+    pub(crate) fn take_shelf(&mut self, chunk: &mut Chunk) -> bool {
+        debug_assert!(self.free.is_none());
+        let Some(first) = chunk.shelf(self.slot_size) else { return false };
+        self.free = Some(first.cast());
+        self.shelved -= usize::from(chunk.shelved);
+        chunk.shelved = 0;
+        true
+    }
+
+    /// Forgets a chunk all of whose slots are on its shelf.
+    pub(crate) fn forget(&mut self, chunk: &Chunk) {
+        debug_assert!(chunk.is_wholly_free());
+        self.total -= usize::from(chunk.slots);
+        self.shelved -= usize::from(chunk.shelved);
+        self.chunks -= 1;
     }
 
     /// Forgets all chunks of a slab of which no slot is live. O(1).
-    pub(crate) fn clear(&mut self) {
+    pub(crate) fn forget_all(&mut self) {
         debug_assert_eq!(self.used_slots(), 0);
         self.free = None;
-        self.total = 0;
-        self.frees_at_count = self.frees;
+        (self.total, self.shelved, self.chunks) = (0, 0, 0);
+        self.frees_at_shelving = self.frees;
     }
 
-    /// Shows every free slot to `count`. O(free slots).
-    pub(crate) fn count_free(&mut self, count: impl FnMut(NonNull<u8>)) {
-        self.frees_at_count = self.frees;
-        self.free_slots().for_each(count);
-    }
-
-    /// The free slots, in the order in which they will be handed out. They are not to be unlinked meanwhile.
+    /// The free slots of the list, in the order in which they will be handed out. They are not to be unlinked meanwhile.
     pub(crate) fn free_slots(&self) -> impl Iterator<Item = NonNull<u8>> + '_ {
-        // SAFETY: the slots of the list are free, so they hold what `dealloc` or `grow` wrote there.
-        core::iter::successors(self.free, |slot| unsafe { slot.read() }.next).map(NonNull::cast)
+        Self::linked(self.free)
     }
 
-    /// Unlinks the free slots of which `leaves` holds; the order of the others stays. O(free slots).
-    pub(crate) fn unlink(&mut self, mut leaves: impl FnMut(NonNull<u8>) -> bool) {
-        let mut next = self.free.take();
-        let mut last: Option<NonNull<FreeSlot>> = None;
-        while let Some(slot) = next {
-            // SAFETY: the slots of the list are free, so they hold what `dealloc` or `grow` wrote there.
-            next = unsafe { slot.read() }.next;
-            if leaves(slot.cast()) {
-                self.total -= 1;
-                continue;
-            }
-            match last {
-                None => self.free = Some(slot),
-                // SAFETY: `last` is a free slot that stays.
-                Some(last) => unsafe { last.write(FreeSlot { next: Some(slot) }) },
-            }
-            last = Some(slot);
-        }
-        if let Some(last) = last {
-            // SAFETY: as above.
-            unsafe { last.write(FreeSlot { next: None }) };
-        }
+    /// The free slots on the shelf of a chunk of this slab.
+    pub(crate) fn shelf_of(&self, chunk: &Chunk) -> impl Iterator<Item = NonNull<u8>> + '_ {
+        Self::linked(chunk.shelf(self.slot_size).map(NonNull::cast))
+    }
+
+    fn linked<'s>(first: Option<NonNull<FreeSlot>>) -> impl Iterator<Item = NonNull<u8>> + 's {
+        // SAFETY: free slots hold what `link` or `shelve` wrote there.
+        core::iter::successors(first, |slot| unsafe { slot.read() }.next).map(NonNull::cast)
     }
 }
 
@@ -304,17 +361,29 @@ mod tests {
     }
 
     #[test]
-    fn slots_that_leave_are_not_handed_out_and_the_others_keep_their_order() {
-        let mut chunk = vec![0u64; 80];
+    fn a_shelf_is_the_list_again() {
+        let mut memory = vec![0u64; 80];
+        let start = NonNull::new(memory.as_mut_ptr()).unwrap().cast::<u8>();
         let mut slab = Slab::new(64);
         // SAFETY: the chunk is the slab's from here on.
-        unsafe { slab.grow(NonNull::new(chunk.as_mut_ptr()).unwrap().cast(), 10) };
-        let start = chunk.as_ptr().addr();
-        let index = |slot: NonNull<u8>| (slot.addr().get() - start) / 64;
-        slab.unlink(|slot| [0, 3, 4, 9].contains(&index(slot)));
-        assert_eq!(slab.total_slots(), 6);
+        unsafe { slab.grow(start, 10) };
+        let mut chunk = Chunk::new(start, 0, 10);
+        let index = |slot: NonNull<u8>| (slot.addr().get() - start.addr().get()) / 64;
+        let live = [slab.alloc(), slab.alloc()].map(|slot| slot.map(index));
+        assert_eq!(live, [Some(0), Some(1)]);
+        assert_eq!(slab.to_shelve(), 0, "nothing was freed");
+        for expected in 2..10 {
+            let slot = slab.take_to_shelve().unwrap();
+            assert_eq!(index(slot), expected);
+            // SAFETY: the slot lies in the only chunk.
+            unsafe { slab.shelve(slot, &mut chunk) };
+        }
+        assert_eq!((slab.take_to_shelve(), slab.listed(), slab.shelved()), (None, 0, 8));
+        assert!(!chunk.is_wholly_free() && slab.alloc().is_none());
+        assert_eq!(slab.shelf_of(&chunk).map(index).collect::<Vec<_>>(), [9, 8, 7, 6, 5, 4, 3, 2]);
+        assert!(slab.take_shelf(&mut chunk) && chunk.shelved == 0 && slab.shelved() == 0);
         let slots: Vec<_> = core::iter::from_fn(|| slab.alloc()).map(index).collect();
-        assert_eq!(slots, [1, 2, 5, 6, 7, 8]);
-        slab.unlink(|_| unreachable!("no slot is free"));
+        assert_eq!(slots, [9, 8, 7, 6, 5, 4, 3, 2]);
+        assert!(!slab.take_shelf(&mut chunk));
     }
 }

@@ -1,237 +1,201 @@
 //! The chunks of a table as a search tree.
 //!
-//! A tree is made when the heap has run short, serves to count the free slots, and is forgotten. Its links are in the
-//! entries of the table, so that no memory is needed to make it when there is none.
+//! An AVL tree (Adelson-Velskii and Landis, 1962), so that no order in which chunks come and go makes a search longer than
+//! 1.44 log2(chunks). Its links are in the entries of the table; no memory is needed beside them.
 
-use core::marker::PhantomData;
-use core::ptr::NonNull;
+use core::cmp::Ordering;
 
-use super::{Chunk, ChunkTable};
+use super::{Chunk, ChunkTable, Link};
 
-/// An entry of a table.
-pub(super) type Link = Option<NonNull<Chunk>>;
-
-/// The chunks as a balanced tree: those with a lower address than `chunk` hang on `chunk.below`, the others on
-/// `chunk.above`.
-///
-/// # Time complexity
-///
-/// It is made in O(n log n). The chunk of a slot is found in O(log n), in O(1) if it is the one found last.
-pub(crate) struct ByAddress<'t> {
-    root: Link,
-    /// The chunk found last, and the addresses for which it would be found again.
-    last: Option<(NonNull<Chunk>, usize, usize)>,
-    /// How many chunks are wholly free.
-    wholly_free: usize,
-    table: PhantomData<&'t mut ChunkTable>,
+/// A chunk, and the addresses for which it would be found again.
+#[derive(Clone, Copy)]
+pub(crate) struct Found {
+    pub(crate) link: Link,
+    from: usize,
+    to: usize,
 }
 
-impl ByAddress<'_> {
-    /// A tree of the `len` chunks of `list`, linked by `above`, for none of which anything has been counted; beside
-    /// `wholly_free` others.
-    ///
-    /// # Safety
-    ///
-    /// For the life of the result the chunks may be read and written through these links, and are used by no one else.
-    pub(super) unsafe fn new(mut list: Link, len: usize, wholly_free: usize) -> Self {
-        // SAFETY: the list has `len` chunks, which the caller lends.
-        let root = unsafe {
-            let mut sorted = sort(&mut list, len);
-            balance(&mut sorted, len)
-        };
-        Self { root, last: None, wholly_free, table: PhantomData }
+impl Found {
+    /// Whether the chunk is the one to be found for this address.
+    pub(crate) fn holds(&self, address: usize) -> bool {
+        (self.from..self.to).contains(&address)
     }
+}
 
+impl ChunkTable {
     /// The chunk with the highest start that is not above `address`: the one that the slot at this address lies in.
-    fn find(&mut self, address: usize) -> Link {
-        if let Some((chunk, from, to)) = self.last
-            && (from..to).contains(&address)
-        {
-            return Some(chunk);
-        }
+    /// O(log(chunks)).
+    pub(crate) fn find(&self, address: usize) -> Option<Found> {
         let (mut found, mut to, mut next) = (None, usize::MAX, self.root);
-        while let Some(chunk) = next {
-            // SAFETY: all links are to chunks of the table, which is lent to this view.
-            let Chunk { start, below, above, .. } = unsafe { chunk.read() };
-            let start = start.addr().get();
+        while let Some(link) = next {
+            let chunk = self.get(link);
+            let start = chunk.address();
             if start <= address {
-                found = Some((chunk, start));
-                next = above;
+                found = Some((link, start));
+                next = chunk.above;
             } else {
                 to = start;
-                next = below;
+                next = chunk.below;
             }
         }
-        self.last = found.map(|(chunk, from)| (chunk, from, to));
-        found.map(|(chunk, _)| chunk)
+        found.map(|(link, from)| Found { link, from, to })
     }
 
-    /// The chunk that a slot lies in.
-    pub(crate) fn chunk_of(&mut self, slot: NonNull<u8>) -> Option<Chunk> {
-        // SAFETY: as in `find`.
-        self.find(slot.addr().get()).map(|chunk| unsafe { chunk.read() })
+    /// Puts an entry that is in no tree into it. O(log(chunks)).
+    pub(super) fn insert(&mut self, link: Link) {
+        let node = self.get_mut(link);
+        (node.below, node.above, node.height) = (None, None, 1);
+        self.root = Some(self.insert_under(self.root, link));
     }
 
-    /// Counts a free slot, unless all slots of its chunk were counted already, or it lies in none: whether it did.
-    pub(crate) fn count(&mut self, slot: NonNull<u8>) -> bool {
-        let Some(mut chunk) = self.find(slot.addr().get()) else { return false };
-        // SAFETY: as in `find`; no other reference to a chunk is alive.
-        let chunk = unsafe { chunk.as_mut() };
-        if chunk.is_wholly_free() {
-            return false;
+    /// Takes an entry out of the tree. O(log(chunks)).
+    pub(super) fn take_out(&mut self, link: Link) {
+        self.root = self.root.and_then(|root| self.take_out_of(root, link));
+    }
+
+    /// Has the tree refer to `new` where it refers to `old`, which is about to move there. O(log(chunks)).
+    pub(super) fn relink(&mut self, old: Link, new: Link) {
+        let start = self.get(old).start;
+        let Some(mut at) = self.root else { return };
+        if at == old {
+            self.root = Some(new);
+            return;
         }
-        chunk.counted += 1;
-        self.wholly_free += usize::from(chunk.is_wholly_free());
-        true
+        loop {
+            let node = self.get_mut(at);
+            let child = if start < node.start { &mut node.below } else { &mut node.above };
+            match *child {
+                Some(link) if link == old => {
+                    *child = Some(new);
+                    return;
+                }
+                Some(link) => at = link,
+                None => return,
+            }
+        }
     }
 
-    /// Whether every slot of the chunk that `slot` lies in was counted.
-    pub(crate) fn is_wholly_free(&mut self, slot: NonNull<u8>) -> bool {
-        self.chunk_of(slot).is_some_and(|chunk| chunk.is_wholly_free())
+    /// The tree at `root` with `link` in it.
+    fn insert_under(&mut self, root: Option<Link>, link: Link) -> Link {
+        let Some(root) = root else { return link };
+        let (node, start) = (*self.get(root), self.get(link).start);
+        if start < node.start {
+            let below = self.insert_under(node.below, link);
+            self.get_mut(root).below = Some(below);
+        } else {
+            let above = self.insert_under(node.above, link);
+            self.get_mut(root).above = Some(above);
+        }
+        self.balance(root)
     }
 
-    /// How many chunks are wholly free.
-    pub(crate) fn wholly_free(&self) -> usize {
-        self.wholly_free
+    /// What is left of the tree at `root` without `link`.
+    fn take_out_of(&mut self, root: Link, link: Link) -> Option<Link> {
+        let node = *self.get(root);
+        match self.get(link).start.cmp(&node.start) {
+            Ordering::Less => {
+                let below = node.below.and_then(|below| self.take_out_of(below, link));
+                self.get_mut(root).below = below;
+            }
+            Ordering::Greater => {
+                let above = node.above.and_then(|above| self.take_out_of(above, link));
+                self.get_mut(root).above = above;
+            }
+            Ordering::Equal => {
+                let (Some(below), Some(above)) = (node.below, node.above) else { return node.below.or(node.above) };
+                // The lowest of those above takes its place.
+                let (lowest, rest) = self.take_lowest(above);
+                let successor = self.get_mut(lowest);
+                (successor.below, successor.above) = (Some(below), rest);
+                return Some(self.balance(lowest));
+            }
+        }
+        Some(self.balance(root))
     }
-}
 
-/// Takes the first `len` chunks off `list` and returns them as a list in the order of their addresses. O(n log n), in
-/// O(log n) of stack.
-///
-/// # Safety
-///
-/// The list has so many chunks, linked by `above`, that may be read and written.
-unsafe fn sort(list: &mut Link, len: usize) -> Link {
-    // SAFETY: passed on from the caller, here and for both halves; what they return is theirs.
-    unsafe {
-        match len {
-            0 => None,
-            1 => {
-                let chunk = list.take()?;
-                *list = (*chunk.as_ptr()).above.take();
-                Some(chunk)
+    /// The lowest entry of the tree at `root`, and what is left of that tree.
+    fn take_lowest(&mut self, root: Link) -> (Link, Option<Link>) {
+        let node = *self.get(root);
+        let Some(below) = node.below else { return (root, node.above) };
+        let (lowest, rest) = self.take_lowest(below);
+        self.get_mut(root).below = rest;
+        (lowest, Some(self.balance(root)))
+    }
+
+    fn height(&self, root: Option<Link>) -> u8 {
+        root.map_or(0, |link| self.get(link).height)
+    }
+
+    fn update_height(&mut self, link: Link) {
+        let Chunk { below, above, .. } = *self.get(link);
+        self.get_mut(link).height = 1 + self.height(below).max(self.height(above));
+    }
+
+    /// The tree at `root`, whose two parts are balanced and differ in height by at most 2, balanced.
+    fn balance(&mut self, root: Link) -> Link {
+        let Chunk { below, above, .. } = *self.get(root);
+        match (below, above) {
+            (Some(below), above) if self.height(Some(below)) > self.height(above) + 1 => {
+                let inner = *self.get(below);
+                if self.height(inner.above) > self.height(inner.below) {
+                    let risen = self.raise_above(below);
+                    self.get_mut(root).below = Some(risen);
+                }
+                self.raise_below(root)
+            }
+            (below, Some(above)) if self.height(Some(above)) > self.height(below) + 1 => {
+                let inner = *self.get(above);
+                if self.height(inner.below) > self.height(inner.above) {
+                    let risen = self.raise_below(above);
+                    self.get_mut(root).above = Some(risen);
+                }
+                self.raise_above(root)
             }
             _ => {
-                let first = sort(list, len / 2);
-                let second = sort(list, len - len / 2);
-                merge(first, second)
+                self.update_height(root);
+                root
             }
         }
     }
-}
 
-/// One sorted list out of two.
-///
-/// # Safety
-///
-/// The chunks may be read and written.
-unsafe fn merge(mut first: Link, mut second: Link) -> Link {
-    let mut merged: Link = None;
-    let mut last: Link = None;
-    loop {
-        let lower = match (first, second) {
-            (None, None) => return merged,
-            (Some(_), None) => &mut first,
-            (None, Some(_)) => &mut second,
-            // SAFETY: passed on from the caller.
-            (Some(a), Some(b)) if unsafe { (*a.as_ptr()).start <= (*b.as_ptr()).start } => &mut first,
-            (Some(_), Some(_)) => &mut second,
-        };
-        let chunk = *lower;
-        if let Some(chunk) = chunk {
-            // SAFETY: passed on from the caller.
-            *lower = unsafe { (*chunk.as_ptr()).above };
+    /// A rotation: the entry below `root` becomes the root.
+    fn raise_below(&mut self, root: Link) -> Link {
+        let Some(risen) = self.get(root).below else { return root };
+        self.get_mut(root).below = self.get(risen).above;
+        self.update_height(root);
+        self.get_mut(risen).above = Some(root);
+        self.update_height(risen);
+        risen
+    }
+
+    /// A rotation: the entry above `root` becomes the root.
+    fn raise_above(&mut self, root: Link) -> Link {
+        let Some(risen) = self.get(root).above else { return root };
+        self.get_mut(root).above = self.get(risen).below;
+        self.update_height(root);
+        self.get_mut(risen).below = Some(root);
+        self.update_height(risen);
+        risen
+    }
+
+    /// Whether the tree is in order and balanced, and how many entries it has.
+    pub(super) fn check_tree(&self) -> Result<usize, &'static str> {
+        self.check_under(self.root, 0, usize::MAX).map(|(entries, _)| entries)
+    }
+
+    /// The entries and the height of the tree at `root`, whose chunks start from `from` on and before `to`.
+    fn check_under(&self, root: Option<Link>, from: usize, to: usize) -> Result<(usize, u8), &'static str> {
+        let Some(root) = root else { return Ok((0, 0)) };
+        let node = self.get(root);
+        let start = node.address();
+        if !(from..to).contains(&start) {
+            return Err("the tree of chunks is not in order");
         }
-        match last {
-            None => merged = chunk,
-            // SAFETY: passed on from the caller.
-            Some(last) => unsafe { (*last.as_ptr()).above = chunk },
+        let (below, lower) = self.check_under(node.below, from, start)?;
+        let (above, upper) = self.check_under(node.above, start + 1, to)?;
+        if lower.abs_diff(upper) > 1 || node.height != 1 + lower.max(upper) {
+            return Err("the tree of chunks is not balanced");
         }
-        last = chunk;
-    }
-}
-
-/// Takes the first `len` chunks off the sorted `list` and returns them as a balanced tree. O(n), in O(log n) of stack.
-///
-/// # Safety
-///
-/// As for [`sort`].
-unsafe fn balance(list: &mut Link, len: usize) -> Link {
-    if len == 0 {
-        return None;
-    }
-    // SAFETY: passed on from the caller, here and for both halves.
-    unsafe {
-        let below = balance(list, len / 2);
-        let root = list.take()?;
-        let node = root.as_ptr();
-        *list = (*node).above.take();
-        (*node).below = below;
-        (*node).above = balance(list, len - len / 2 - 1);
-        Some(root)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    extern crate std;
-
-    use std::vec;
-    use std::vec::Vec;
-
-    use super::*;
-
-    /// A tree of chunks at these addresses, each of one slot.
-    fn with_tree(starts: &[usize], check: impl FnOnce(ByAddress<'_>)) {
-        let at = |start| Chunk::new(NonNull::without_provenance(core::num::NonZero::new(start).unwrap()), 0, 1);
-        let mut chunks: Vec<Chunk> = starts.iter().map(|&start| at(start)).collect();
-        let base = chunks.as_mut_ptr();
-        let mut list = None;
-        for index in 0..starts.len() {
-            // SAFETY: the index is in bounds.
-            let chunk = unsafe { NonNull::new_unchecked(base.add(index)) };
-            // SAFETY: as above; only this pointer is used.
-            unsafe { (*chunk.as_ptr()).above = list };
-            list = Some(chunk);
-        }
-        // SAFETY: the list is linked as it must be, and the vector is not touched before the tree is gone.
-        check(unsafe { ByAddress::new(list, starts.len(), 0) });
-    }
-
-    /// The number of levels.
-    fn height(link: Link) -> usize {
-        // SAFETY: the trees of the tests are alive.
-        link.map_or(0, |chunk| unsafe { 1 + height(chunk.as_ref().below).max(height(chunk.as_ref().above)) })
-    }
-
-    #[test]
-    fn every_address_finds_the_chunk_at_or_below_it() {
-        for len in [0, 1, 2, 3, 7, 8, 100] {
-            // Multiples of an odd number, in the order of a power of two: neither sorted nor backwards.
-            let starts: Vec<usize> = (0..len).map(|index| 101 * (1 + (index * 37) % 101)).collect();
-            with_tree(&starts, |mut tree| {
-                assert!(height(tree.root) <= (len + 1).next_power_of_two().ilog2() as usize);
-                for address in (1..101 * 103).step_by(if cfg!(miri) { 97 } else { 5 }) {
-                    let expected = starts.iter().copied().filter(|&start| start <= address).max();
-                    let slot = NonNull::without_provenance(core::num::NonZero::new(address).unwrap());
-                    assert_eq!(tree.chunk_of(slot).map(|chunk| chunk.start.addr().get()), expected);
-                }
-            });
-        }
-    }
-
-    #[test]
-    fn a_chunk_is_wholly_free_when_all_of_its_slots_were_counted() {
-        with_tree(&[300, 100, 200], |mut tree| {
-            let slot = |address| NonNull::without_provenance(core::num::NonZero::new(address).unwrap());
-            assert_eq!(tree.wholly_free(), 0);
-            assert!(tree.count(slot(200)) && !tree.count(slot(200)) && !tree.count(slot(50)));
-            assert_eq!(tree.wholly_free(), 1);
-            assert_eq!(
-                vec![100, 200, 300].into_iter().map(|at| tree.is_wholly_free(slot(at))).collect::<Vec<_>>(),
-                [false, true, false]
-            );
-        });
+        Ok((below + above + 1, node.height))
     }
 }

@@ -1,0 +1,156 @@
+//! The table against a map, and its tree against its own rules.
+
+extern crate std;
+
+use std::collections::BTreeMap;
+use std::vec;
+use std::vec::Vec;
+
+use allocator_buddy::BuddyByteAllocator;
+use allocator_core::BaseAllocator;
+use allocator_core::conformance::{seed, steps};
+
+use super::*;
+
+const CLASSES: usize = 3;
+/// What the starts of the chunks of these tests are multiples of. They are never read.
+const DISTANCE: usize = 64;
+
+struct Fixture {
+    table: ChunkTable,
+    slabs: [Slab; CLASSES],
+    supply: Supply<BuddyByteAllocator>,
+    _memory: Vec<u64>,
+}
+
+impl Fixture {
+    /// With memory for segments of so many bytes.
+    fn new(bytes: usize) -> Self {
+        let mut memory = vec![0u64; bytes / 4];
+        let start = memory.as_mut_ptr().expose_provenance().next_multiple_of(bytes);
+        let mut backing = BuddyByteAllocator::new();
+        // SAFETY: the memory is the backing's, and stays where it is when the vector moves.
+        unsafe { backing.init(start, bytes).unwrap() };
+        let slabs = Slab::for_sizes([64; CLASSES]);
+        Self { table: ChunkTable::new(), slabs, supply: Supply::new(backing), _memory: memory }
+    }
+
+    fn push(&mut self, start: usize, class: usize) -> AllocResult {
+        let chunk = Chunk::new(NonNull::without_provenance(NonZero::new(start).unwrap()), class, 1);
+        self.table.push(chunk, &mut self.slabs[class], &mut self.supply)
+    }
+
+    fn remove(&mut self, start: usize) -> Chunk {
+        let link = self.table.find(start).unwrap().link;
+        self.table.remove(link, &mut self.slabs, &mut self.supply)
+    }
+
+    /// That the table has these chunks, and no others: in the tree, and in the rings.
+    fn check(&self, expected: &BTreeMap<usize, usize>) {
+        assert_eq!(self.table.validate(), Ok(()));
+        let mut in_rings = BTreeMap::new();
+        for (class, slab) in self.slabs.iter().enumerate() {
+            for chunk in self.table.of_slab(slab) {
+                assert_eq!(usize::from(chunk.class), class);
+                assert_eq!(in_rings.insert(chunk.address(), class), None);
+            }
+        }
+        assert_eq!(in_rings, *expected);
+        assert_eq!(self.table.iter().count(), expected.len());
+    }
+
+    /// That `address` finds what a map finds.
+    fn check_find(&self, address: usize, expected: &BTreeMap<usize, usize>) {
+        let found = self.table.find(address);
+        let at_or_below = expected.range(..=address).next_back();
+        assert_eq!(found.map(|found| self.table.get(found.link).address()), at_or_below.map(|(&start, _)| start));
+        if let Some(found) = found {
+            let above = expected.range(address + 1..).next().map_or(usize::MAX, |(&start, _)| start);
+            assert!(found.holds(address) && found.holds(above - 1) && !found.holds(above));
+        }
+    }
+}
+
+#[test]
+fn a_random_program_agrees_with_a_map() {
+    let mut rng = fastrand::Rng::with_seed(seed());
+    let mut fixture = Fixture::new(64 << 10);
+    let mut expected = BTreeMap::new();
+    let most = if cfg!(miri) { 100 } else { 400 };
+    for step in 0..steps(if cfg!(miri) { 300 } else { 20_000 }) {
+        // It grows and shrinks by turns, past what the table has room for inline.
+        let growing = step / most % 2 == 0;
+        let start = DISTANCE * rng.usize(1..=most);
+        if expected.contains_key(&start) && rng.u8(0..4) >= u8::from(growing) * 3 {
+            let class = expected.remove(&start);
+            assert_eq!(Some(usize::from(fixture.remove(start).class)), class);
+        } else if !expected.contains_key(&start) && rng.u8(0..4) >= u8::from(!growing) * 3 {
+            let class = rng.usize(..CLASSES);
+            fixture.push(start, class).unwrap();
+            expected.insert(start, class);
+        }
+        if !cfg!(miri) || step % 10 == 0 {
+            fixture.check(&expected);
+        }
+        fixture.check_find(rng.usize(1..DISTANCE * most * 2), &expected);
+    }
+    for start in expected.keys().copied().collect::<Vec<_>>() {
+        fixture.remove(start);
+        expected.remove(&start);
+    }
+    fixture.check(&expected);
+    assert_eq!((fixture.supply.held(), fixture.table.segment_bytes()), (0, 0));
+}
+
+#[test]
+fn ascending_and_descending_chunks_keep_the_tree_low() {
+    let count = if cfg!(miri) { 80 } else { 500 };
+    for descending in [false, true] {
+        let mut fixture = Fixture::new(64 << 10);
+        let mut expected = BTreeMap::new();
+        for index in 0..count {
+            let start = DISTANCE * (1 + if descending { count - index } else { index });
+            fixture.push(start, 0).unwrap();
+            expected.insert(start, 0);
+        }
+        fixture.check(&expected);
+        // And from one end only.
+        for index in 0..count / 2 {
+            let start = DISTANCE * (1 + index + usize::from(descending));
+            fixture.remove(start);
+            expected.remove(&start);
+            fixture.check(&expected);
+        }
+    }
+}
+
+#[test]
+fn a_table_that_moves_knows_its_chunks() {
+    let mut fixture = Fixture::new(4096);
+    for index in 1..=3 {
+        fixture.push(DISTANCE * index, index % CLASSES).unwrap();
+    }
+    let mut moved = std::boxed::Box::new(fixture);
+    moved.check(&[(DISTANCE, 1), (2 * DISTANCE, 2), (3 * DISTANCE, 0)].into());
+    moved.remove(2 * DISTANCE);
+    moved.check(&[(DISTANCE, 1), (3 * DISTANCE, 0)].into());
+}
+
+#[test]
+fn without_memory_for_a_segment_nothing_changes() {
+    let mut fixture = Fixture::new(4096);
+    let block = fixture.supply.take(Layout::from_size_align(4096, 8).unwrap()).unwrap();
+    let mut expected = BTreeMap::new();
+    for index in 1..=ChunkTable::INLINE {
+        fixture.push(DISTANCE * index, 0).unwrap();
+        expected.insert(DISTANCE * index, 0);
+    }
+    let one_more = DISTANCE * (ChunkTable::INLINE + 1);
+    assert_eq!(fixture.push(one_more, 0), Err(AllocError::NoMemory));
+    fixture.check(&expected);
+    // SAFETY: the block was taken with this layout.
+    unsafe { fixture.supply.give(block, Layout::from_size_align(4096, 8).unwrap()) };
+    fixture.push(one_more, 0).unwrap();
+    expected.insert(one_more, 0);
+    fixture.check(&expected);
+}
