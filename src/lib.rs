@@ -59,7 +59,8 @@ pub use allocator_tlsf::TlsfByteAllocator;
 
 #[cfg(feature = "slab")]
 pub use allocator_slab::{
-    FineClasses, Heap, MIN_HEAP_SIZE, PowerOfTwoClasses, SET_SIZE, SizeClasses, Slab, SlabByteAllocator,
+    ClassStatistics, FineClasses, Heap, MIN_HEAP_SIZE, PowerOfTwoClasses, SET_SIZE, SizeClasses, Slab,
+    SlabByteAllocator, Statistics,
 };
 
 #[cfg(feature = "allocator_api")]

@@ -13,7 +13,8 @@ use allocator_core::{AllocError, AllocResult, BaseAllocator, ByteAllocator, Regi
 use crate::chunks::by_address::Found;
 use crate::chunks::{Chunk, ChunkTable, chunk_layout};
 use crate::classes::{PowerOfTwoClasses, SizeClasses};
-use crate::slab::Slab;
+use crate::slab::{Slab, sensible};
+use crate::statistics::Statistics;
 use crate::supply::Supply;
 
 /// How many slots a slab grows by, while memory is plentiful.
@@ -117,6 +118,8 @@ pub struct SlabByteAllocator<C: SizeClasses = PowerOfTwoClasses, B = BuddyByteAl
     supply: Supply<B>,
     /// What was handed over through the heap, and the backing has accepted.
     regions: RegionTable,
+    /// What was asked for with the live blocks that are too large for any class, in bytes; modulo 2^(bits of a word).
+    requested_large: usize,
     /// Which class [`reclaim`](Self::reclaim) looks at next.
     next_to_reclaim: usize,
     classes: PhantomData<C>,
@@ -163,6 +166,7 @@ impl<C: SizeClasses, B> SlabByteAllocator<C, B> {
             chunks: ChunkTable::new(),
             supply: Supply::new(backing),
             regions: RegionTable::new(),
+            requested_large: 0,
             next_to_reclaim: 0,
             classes: PhantomData,
         }
@@ -186,11 +190,13 @@ impl<C: SizeClasses, B: ByteAllocator> SlabByteAllocator<C, B> {
     /// `None` is all that can go wrong.
     #[cold]
     #[inline(never)]
-    fn alloc_from_chunk(&mut self, class: usize) -> Option<NonNull<u8>> {
+    fn alloc_from_chunk(&mut self, class: usize, size: usize) -> Option<NonNull<u8>> {
         if !self.take_shelf(class) {
             self.or_reclaim(|heap| heap.grow(class)).ok()?;
         }
-        self.slabs.as_mut()[class].alloc()
+        let slab = &mut self.slabs.as_mut()[class];
+        slab.request(0, size);
+        slab.alloc()
     }
 
     /// Makes the free slots of one chunk the list of a class, which is empty: whether there is such a chunk. O(1).
@@ -209,7 +215,14 @@ impl<C: SizeClasses, B: ByteAllocator> SlabByteAllocator<C, B> {
     /// Takes a block that no class serves.
     #[inline(never)]
     fn alloc_large(&mut self, layout: Layout) -> Option<NonNull<u8>> {
-        self.or_reclaim(|heap| heap.supply.backing.alloc(layout)).ok()
+        let block = self.or_reclaim(|heap| heap.supply.backing.alloc(layout)).ok()?;
+        self.request_large(0, layout.size());
+        Some(block)
+    }
+
+    /// Remembers that a live block too large for any class was asked for with `size` bytes instead of `old` ones.
+    fn request_large(&mut self, old: usize, size: usize) {
+        self.requested_large = self.requested_large.wrapping_add(size).wrapping_sub(old);
     }
 
     /// Adds a chunk to a class: as large as the policy says, or a lower power of two if the backing has none in one piece.
@@ -417,6 +430,102 @@ impl<C: SizeClasses, B: ByteAllocator> SlabByteAllocator<C, B> {
         before - self.supply.held()
     }
 
+    /// The largest block that can be had now, in bytes, at the alignment of a word; 0 if there is none.
+    ///
+    /// Found by trying: what is wholly free goes back to the backing first, as for a request that finds memory short.
+    ///
+    /// # Time complexity
+    ///
+    /// That of [`trim`](Self::trim), and O(log(available bytes) + classes) requests.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use core::alloc::Layout;
+    /// use allocator_core::{BaseAllocator, ByteAllocator};
+    /// use allocator_slab::SlabByteAllocator;
+    ///
+    /// let mut pool = vec![0u64; 4096];
+    /// let mut heap = SlabByteAllocator::new();
+    /// // SAFETY: nothing else uses the pool while the heap does.
+    /// unsafe { heap.init(pool.as_mut_ptr() as usize, 32 << 10)? };
+    /// let largest = heap.largest_block();
+    /// assert!(heap.alloc(Layout::from_size_align(largest + 1, 8).unwrap()).is_err());
+    /// assert!(heap.alloc(Layout::from_size_align(largest, 8).unwrap()).is_ok());
+    /// # Ok::<(), allocator_core::AllocError>(())
+    /// ```
+    pub fn largest_block(&mut self) -> usize {
+        self.give_back(usize::MAX);
+        let by_class = C::SLOT_SIZES.last().copied().unwrap_or(0);
+        // The largest size known to be served, beyond those of the classes, and the smallest known to be refused.
+        let (mut served, mut refused) = (by_class, self.supply.backing.available_bytes().saturating_add(1));
+        while refused.saturating_sub(served) > 1 {
+            let size = served + (refused - served) / 2;
+            if self.serves(size) { served = size } else { refused = size }
+        }
+        if served > by_class {
+            return served;
+        }
+        let largest = C::SLOT_SIZES.iter().rev().copied().find(|&slot_size| self.serves(slot_size));
+        // To try may have taken a chunk.
+        self.give_back(usize::MAX);
+        largest.unwrap_or(0)
+    }
+
+    /// Whether a request for so many bytes is served.
+    fn serves(&mut self, size: usize) -> bool {
+        let Ok(layout) = Layout::from_size_align(size, align_of::<usize>()) else { return false };
+        let Ok(block) = self.alloc(layout) else { return false };
+        // SAFETY: the block was taken just now, with this layout.
+        unsafe { self.dealloc(block, layout) };
+        true
+    }
+
+    /// What the heap looks like inside: numbers for each class, what was asked for against what that takes, and the largest
+    /// block to be had. `Display` makes a table of it.
+    ///
+    /// # Time complexity
+    ///
+    /// That of [`largest_block`](Self::largest_block), which it looks for.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use core::alloc::Layout;
+    /// use allocator_core::{BaseAllocator, ByteAllocator};
+    /// use allocator_slab::SlabByteAllocator;
+    ///
+    /// let mut pool = vec![0u64; 4096];
+    /// let mut heap = SlabByteAllocator::new();
+    /// // SAFETY: nothing else uses the pool while the heap does.
+    /// unsafe { heap.init(pool.as_mut_ptr() as usize, 32 << 10)? };
+    /// heap.alloc(Layout::new::<[u8; 100]>())?;
+    /// heap.alloc(Layout::new::<[u8; 5000]>())?;
+    ///
+    /// let statistics = heap.statistics();
+    /// assert_eq!((statistics.requested_bytes, statistics.used_bytes), (5100, 128 + 8192));
+    /// let of_128 = statistics.classes().find(|class| class.block_size == 128).unwrap();
+    /// assert_eq!((of_128.used_blocks, of_128.requested_bytes, of_128.chunks), (1, 100, 1));
+    /// println!("{statistics}");
+    /// # Ok::<(), allocator_core::AllocError>(())
+    /// ```
+    pub fn statistics(&mut self) -> Statistics<'_> {
+        let largest_block = self.largest_block();
+        let large_bytes = self.supply.passed_on_bytes();
+        let requested_large_bytes = sensible(self.requested_large, large_bytes);
+        let by_class = self.slabs().iter().map(Slab::requested_bytes).sum::<usize>();
+        Statistics {
+            total_bytes: self.total_bytes(),
+            used_bytes: self.used_bytes(),
+            requested_bytes: by_class + requested_large_bytes,
+            large_bytes,
+            requested_large_bytes,
+            chunk_bytes: self.supply.held(),
+            largest_block,
+            slabs: self.slabs(),
+        }
+    }
+
     /// Counts everything again: that every free slot is a slot of a chunk of its class, and in the list once; that the
     /// slabs have the slots of their chunks, less the live ones, in their lists and on the shelves; and that the chunks and their table fit
     /// in what the heap holds of its backing. O(free slots × log(chunks) + chunks).
@@ -555,10 +664,16 @@ unsafe impl<C: SizeClasses, B: ByteAllocator> ByteAllocator for SlabByteAllocato
     #[inline]
     fn alloc(&mut self, layout: Layout) -> AllocResult<NonNull<u8>> {
         let block = match C::class_of(layout) {
-            Some(class) => match self.slabs.as_mut()[class].alloc() {
-                Some(slot) => Some(slot),
-                None => self.alloc_from_chunk(class),
-            },
+            Some(class) => {
+                let slab = &mut self.slabs.as_mut()[class];
+                match slab.alloc() {
+                    Some(slot) => {
+                        slab.request(0, layout.size());
+                        Some(slot)
+                    }
+                    None => self.alloc_from_chunk(class, layout.size()),
+                }
+            }
             None => self.alloc_large(layout),
         };
         block.ok_or(AllocError::NoMemory)
@@ -567,10 +682,17 @@ unsafe impl<C: SizeClasses, B: ByteAllocator> ByteAllocator for SlabByteAllocato
     #[inline]
     unsafe fn dealloc(&mut self, ptr: NonNull<u8>, layout: Layout) {
         match C::class_of(layout) {
-            // SAFETY: the block fits the layout, so it is a slot of this class; widened, the pointer reaches all of it.
-            Some(class) => unsafe { self.slabs.as_mut()[class].dealloc(widen(ptr)) },
-            // SAFETY: the block fits the layout, so it came from the backing.
-            None => unsafe { self.supply.backing.dealloc(ptr, layout) },
+            Some(class) => {
+                let slab = &mut self.slabs.as_mut()[class];
+                slab.request(layout.size(), 0);
+                // SAFETY: the block fits the layout, so it is a slot of this class; widened, the pointer reaches all of it.
+                unsafe { slab.dealloc(widen(ptr)) };
+            }
+            None => {
+                self.request_large(layout.size(), 0);
+                // SAFETY: the block fits the layout, so it came from the backing.
+                unsafe { self.supply.backing.dealloc(ptr, layout) };
+            }
         }
     }
 
@@ -588,7 +710,9 @@ unsafe impl<C: SizeClasses, B: ByteAllocator> ByteAllocator for SlabByteAllocato
 
     fn alloc_zeroed(&mut self, layout: Layout) -> AllocResult<NonNull<u8>> {
         if C::class_of(layout).is_none() {
-            return self.or_reclaim(|heap| heap.supply.backing.alloc_zeroed(layout));
+            let block = self.or_reclaim(|heap| heap.supply.backing.alloc_zeroed(layout))?;
+            self.request_large(0, layout.size());
+            return Ok(block);
         }
         let slot = self.alloc(layout)?;
         // SAFETY: the slot has at least `layout.size()` bytes.
@@ -599,9 +723,16 @@ unsafe impl<C: SizeClasses, B: ByteAllocator> ByteAllocator for SlabByteAllocato
     unsafe fn realloc(&mut self, ptr: NonNull<u8>, layout: Layout, new_size: usize) -> AllocResult<NonNull<u8>> {
         let new_layout = Layout::from_size_align(new_size, layout.align()).map_err(|_| AllocError::NoMemory)?;
         match (C::class_of(layout), C::class_of(new_layout)) {
-            (Some(old), Some(new)) if old == new => Ok(widen(ptr)),
-            // SAFETY: the block came from the backing; when that refuses, the block is as it was.
-            (None, None) => self.or_reclaim(|heap| unsafe { heap.supply.backing.realloc(ptr, layout, new_size) }),
+            (Some(old), Some(new)) if old == new => {
+                self.slabs.as_mut()[new].request(layout.size(), new_size);
+                Ok(widen(ptr))
+            }
+            (None, None) => {
+                // SAFETY: the block came from the backing; when that refuses, the block is as it was.
+                let block = self.or_reclaim(|heap| unsafe { heap.supply.backing.realloc(ptr, layout, new_size) })?;
+                self.request_large(layout.size(), new_size);
+                Ok(block)
+            }
             // SAFETY: passed on from the caller.
             _ => unsafe { realloc_by_moving(self, ptr, layout, new_size) },
         }

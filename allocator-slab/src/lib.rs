@@ -7,6 +7,7 @@
 //! | `chunks` | which chunks the slabs grew by |
 //! | `supply` | the backing, and what the heap itself holds of it |
 //! | [`byte`] | [`SlabByteAllocator`], the heap: slabs over a backing |
+//! | [`statistics`] | [`Statistics`], what a heap looks like inside |
 //! | [`heap`] | [`Heap`], the same with strict regions and addresses instead of pointers |
 
 #![no_std]
@@ -16,9 +17,11 @@ mod chunks;
 pub mod classes;
 pub mod heap;
 pub mod slab;
+pub mod statistics;
 mod supply;
 
 pub use byte::{SET_SIZE, SlabByteAllocator};
 pub use classes::{FineClasses, PowerOfTwoClasses, SizeClasses};
 pub use heap::{Heap, MIN_HEAP_SIZE};
 pub use slab::Slab;
+pub use statistics::{ClassStatistics, Statistics};

@@ -71,6 +71,9 @@ pub struct Slab {
     shelved: usize,
     /// How many chunks there are.
     chunks: usize,
+    /// What was asked for with the live slots, where the owner of the slab says so, in bytes; modulo 2^(bits of a word), as
+    /// a slot may be given back with another size than it was asked for with.
+    requested: usize,
     /// The chunks, where the owner of the slab keeps a table of them; those with a shelf come first.
     pub(crate) ring: Option<Link>,
 }
@@ -112,6 +115,7 @@ impl Slab {
             frees_at_shelving: 0,
             shelved: 0,
             chunks: 0,
+            requested: 0,
             ring: None,
         })
     }
@@ -228,6 +232,17 @@ impl Slab {
         self.free = Some(slot);
     }
 
+    /// Remembers that a live slot was asked for with `size` bytes instead of `old` ones: 0 for a slot that is not live.
+    #[inline]
+    pub(crate) fn request(&mut self, old: usize, size: usize) {
+        self.requested = self.requested.wrapping_add(size).wrapping_sub(old);
+    }
+
+    /// What was asked for with the live slots, in bytes.
+    pub(crate) fn requested_bytes(&self) -> usize {
+        sensible(self.requested, self.used_bytes())
+    }
+
     /// How many free slots have to be put on shelves before it is known which chunks are wholly free.
     pub(crate) fn to_shelve(&self) -> usize {
         if self.frees == self.frees_at_shelving { 0 } else { self.listed() }
@@ -307,6 +322,11 @@ impl Slab {
         // SAFETY: free slots hold what `link` or `shelve` wrote there.
         core::iter::successors(first, |slot| unsafe { slot.read() }.next).map(NonNull::cast)
     }
+}
+
+/// A sum of sizes asked for, less those given back, within its bounds: callers may give blocks back with larger sizes.
+pub(crate) fn sensible(requested: usize, used: usize) -> usize {
+    if requested > isize::MAX as usize { 0 } else { requested.min(used) }
 }
 
 impl fmt::Debug for Slab {
