@@ -52,20 +52,20 @@ const LEAST_GROWTH: usize = 256;
 /// are `available` all the while.
 ///
 /// To look for them is to *shelve* free slots: to take them off the list of the class and put each on the shelf of its
-/// chunk, which a search tree finds. The chunk whose shelf holds all of its slots goes back at once. The others keep their
-/// shelves: when the list of the class is empty, it takes over the shelf of a chunk, all of it at once.
+/// chunk, which a search tree finds. A chunk whose shelf holds all of its slots is wholly free, and goes back. The others
+/// keep their shelves: when the list of the class is empty, it takes over the shelf of a chunk, all of it at once.
 ///
 /// ```text
 ///   list    3 ─> 7 ─> 1 ─> 4 ─> 9            chunk  slots 0..4     slots 5..9
 ///   shelve  7 ─> 1 ─> 4 ─> 9                 shelf  3
-///   shelve  9                                shelf  4 1 3 (of 5)   7 (of 5)
 ///   ...     (empty)                          shelf  4 1 3          9 7
-///   alloc   1 ─> 3               gets 4      shelf  (none)         9 7
+///   alloc   1 ─> 3   and gets 4              shelf  (none)         9 7
 /// ```
 ///
 /// So a slot is looked at once after it was freed, whoever does it: a request that finds memory short, or
-/// [`reclaim`](Self::reclaim) ahead of time, in steps as small as one likes. Of a class without a live slot nothing is
-/// looked at; its chunks go back one by one.
+/// [`reclaim`](Self::reclaim) ahead of time, in steps as small as one likes. Of a class without a live slot no slots are
+/// looked at: all of its chunks are wholly free. Chunks go back in the order of their addresses, so that a backing that
+/// merges free blocks with their neighbours has the least to do.
 ///
 /// The table of chunks takes memory of the backing, too, once there are more of them than a small heap has: 6 words a
 /// chunk, which is about one part in a hundred while memory is plentiful and chunks are large. It is not `used`, and
@@ -120,8 +120,12 @@ pub struct SlabByteAllocator<C: SizeClasses = PowerOfTwoClasses, B = BuddyByteAl
     regions: RegionTable,
     /// What was asked for with the live blocks that are too large for any class, in bytes; modulo 2^(bits of a word).
     requested_large: usize,
+    /// How many chunks are wholly free: their slots are on their shelves.
+    wholly_free: usize,
     /// Which class [`reclaim`](Self::reclaim) looks at next.
     next_to_reclaim: usize,
+    /// The address from which on it looks at chunks.
+    sweep_from: usize,
     classes: PhantomData<C>,
 }
 
@@ -167,7 +171,9 @@ impl<C: SizeClasses, B> SlabByteAllocator<C, B> {
             supply: Supply::new(backing),
             regions: RegionTable::new(),
             requested_large: 0,
+            wholly_free: 0,
             next_to_reclaim: 0,
+            sweep_from: 0,
             classes: PhantomData,
         }
     }
@@ -204,12 +210,13 @@ impl<C: SizeClasses, B: ByteAllocator> SlabByteAllocator<C, B> {
         let slab = &mut self.slabs.as_mut()[class];
         let Some(head) = slab.ring else { return false };
         let chunk = self.chunks.get_mut(head);
-        let taken = slab.take_shelf(chunk);
-        if taken {
-            // The head becomes the last, behind those that have a shelf.
-            slab.ring = Some(chunk.next());
+        // One that is wholly free waits to go back.
+        if chunk.is_wholly_free() || !slab.take_shelf(chunk) {
+            return false;
         }
-        taken
+        // The head becomes the last, behind those that have a shelf.
+        slab.ring = Some(chunk.next());
+        true
     }
 
     /// Takes a block that no class serves.
@@ -252,7 +259,7 @@ impl<C: SizeClasses, B: ByteAllocator> SlabByteAllocator<C, B> {
     }
 
     /// Tries `request`, and as long as there is no memory for it, again after giving free chunks back to the backing: one,
-    /// then twice as many, and so on, so that it does not do much more than the request needs.
+    /// then twice as many, and so on, so that not many more go than the request needs.
     #[inline]
     fn or_reclaim<T>(&mut self, mut request: impl FnMut(&mut Self) -> AllocResult<T>) -> AllocResult<T> {
         match request(self) {
@@ -269,56 +276,34 @@ impl<C: SizeClasses, B: ByteAllocator> SlabByteAllocator<C, B> {
         Err(AllocError::NoMemory)
     }
 
-    /// Gives so many wholly free chunks back to the backing, or somewhat more, or all that there are: whether any.
+    /// Gives so many wholly free chunks back to the backing, or all that there are: whether any.
     #[cold]
     #[inline(never)]
     fn give_back(&mut self, chunks: usize) -> bool {
-        let mut given = 0;
         for class in 0..C::SLOT_SIZES.len() {
-            let slab = &self.slabs.as_ref()[class];
-            // Where no slot of a class is live, there is nothing to look for.
-            if slab.total_slots() > 0 && slab.used_slots() == 0 {
-                given += self.give_back_class(class);
-                if given >= chunks {
-                    return true;
-                }
-            }
-        }
-        for class in 0..C::SLOT_SIZES.len() {
-            if self.slabs.as_ref()[class].to_shelve() > 0 {
-                given += self.shelve(class, &mut { usize::MAX }, chunks - given);
-                if given >= chunks {
-                    return true;
-                }
-            }
-        }
-        given > 0
-    }
-
-    /// Gives all chunks of a class back of which no slot is live, and tells how many. O(chunks × log(chunks)).
-    fn give_back_class(&mut self, class: usize) -> usize {
-        let slabs = self.slabs.as_mut();
-        let chunks = slabs[class].chunks();
-        slabs[class].forget_all();
-        while let Some(link) = slabs[class].ring {
-            let chunk = self.chunks.remove(link, slabs, &mut self.supply);
-            // SAFETY: none of its slots is live, and they have left the list.
-            unsafe { give::<C, B>(&chunk, &mut self.supply) };
-        }
-        chunks
-    }
-
-    /// Puts up to `slots` free slots of a class on the shelves of their chunks, counting `slots` down, and gives those
-    /// chunks back that are wholly free then, at most so many: how many. O(slots × log(chunks)).
-    fn shelve(&mut self, class: usize, slots: &mut usize, chunks: usize) -> usize {
-        let mut given = 0;
-        let mut last: Option<Found> = None;
-        while given < chunks {
-            let slabs = self.slabs.as_mut();
-            let slab = &mut slabs[class];
-            if *slots == 0 && slab.listed() > 0 {
+            if self.wholly_free >= chunks {
                 break;
             }
+            self.shelve(class, &mut { usize::MAX });
+        }
+        self.sweep(chunks, usize::MAX) > 0
+    }
+
+    /// Puts up to `slots` free slots of a class on the shelves of their chunks, and counts `slots` down. Where none of the
+    /// class is live, and `slots` are more than it has, they need not be looked at.
+    ///
+    /// O(slots × log(chunks)), or O(chunks of the class).
+    fn shelve(&mut self, class: usize, slots: &mut usize) {
+        let slab = &mut self.slabs.as_mut()[class];
+        if slab.used_slots() == 0 && *slots > slab.total_slots() {
+            self.wholly_free += self.chunks.shelve_all(slab);
+            return;
+        }
+        if slab.to_shelve() == 0 {
+            return;
+        }
+        let mut last: Option<Found> = None;
+        while *slots > 0 || slab.listed() == 0 {
             let Some(slot) = slab.take_to_shelve() else { break };
             *slots -= 1;
             let address = slot.addr().get();
@@ -327,32 +312,54 @@ impl<C: SizeClasses, B: ByteAllocator> SlabByteAllocator<C, B> {
                 break;
             };
             last = Some(found);
-            let chunk = self.chunks.get_mut(found.link);
             // SAFETY: the slot is free, and the chunk is the one that it lies in.
-            unsafe { slab.shelve(slot, chunk) };
-            if chunk.is_wholly_free() {
-                slab.forget(chunk);
-                let chunk = self.chunks.remove(found.link, slabs, &mut self.supply);
-                // SAFETY: all of its slots were on its shelf.
-                unsafe { give::<C, B>(&chunk, &mut self.supply) };
-                given += 1;
-                last = None;
-            } else if chunk.shelved == 1 {
-                self.chunks.move_to_front(found.link, slab);
+            unsafe { slab.shelve(slot, self.chunks.get_mut(found.link)) };
+            self.wholly_free += usize::from(self.chunks.has_shelved(found.link, slab));
+        }
+    }
+
+    /// Looks at up to `looks` chunks in the order of their addresses, going on where it stopped the last time, and gives up to
+    /// `chunks` of them back that are wholly free: how many. O(looks × log(chunks)).
+    ///
+    /// By address, since a backing that merges free blocks with their neighbours has the least to do then.
+    fn sweep(&mut self, chunks: usize, looks: usize) -> usize {
+        let mut given = 0;
+        for _ in 0..looks {
+            if given == chunks || self.wholly_free == 0 {
+                break;
+            }
+            let Some(link) = self.chunks.at_or_above(self.sweep_from).or_else(|| self.chunks.at_or_above(0)) else {
+                break;
+            };
+            let chunk = *self.chunks.get(link);
+            self.sweep_from = chunk.start.addr().get() + 1;
+            if !chunk.is_wholly_free() {
+                continue;
+            }
+            let slabs = self.slabs.as_mut();
+            let class = usize::from(chunk.class);
+            slabs[class].forget(&chunk);
+            self.chunks.remove(link, slabs, &mut self.supply);
+            self.wholly_free -= 1;
+            given += 1;
+            if let Some(layout) = chunk.layout(C::SLOT_SIZES[class], C::MOST_ALIGNED) {
+                // SAFETY: the chunk was taken with this layout; all of its slots are on its shelf, and go with it.
+                unsafe { self.supply.give(chunk.start, layout) };
             }
         }
         given
     }
 
-    /// Looks at up to `budget` free slots for chunks that are wholly free, gives those back to the backing, and returns how
-    /// many free slots are still to be looked at: 0 when nothing is left to do.
+    /// Looks for chunks that are wholly free and gives them back to the backing, in steps as small as one likes: looks at up
+    /// to `budget` free slots and, where no slot is left to be looked at, at chunks. Returns how many slots are to be looked
+    /// at, and chunks to be given back: 0 when nothing is left to do.
     ///
     /// What is done here ahead of time, a request that finds memory short need not do: then only slots freed since are to
     /// be looked at.
     ///
     /// # Time complexity
     ///
-    /// O(`budget` × log(chunks)), each slot giving at most one chunk back. A slot is looked at once after it was freed.
+    /// O(`budget` × log(chunks)), at most `budget` requests to the backing. A slot is looked at once after it was freed.
     ///
     /// # Examples
     ///
@@ -383,17 +390,15 @@ impl<C: SizeClasses, B: ByteAllocator> SlabByteAllocator<C, B> {
         let mut slots = budget;
         let classes = C::SLOT_SIZES.len();
         for _ in 0..classes {
-            let class = self.next_to_reclaim;
-            if self.slabs.as_ref()[class].to_shelve() > 0 {
-                self.shelve(class, &mut slots, usize::MAX);
-            }
+            self.shelve(self.next_to_reclaim, &mut slots);
             // The next call goes on where this one stops, so that no class has to wait for the others for ever.
             if slots == 0 {
                 break;
             }
-            self.next_to_reclaim = (class + 1) % classes;
+            self.next_to_reclaim = (self.next_to_reclaim + 1) % classes;
         }
-        self.slabs().iter().map(Slab::to_shelve).sum()
+        self.sweep(usize::MAX, slots);
+        self.slabs().iter().map(Slab::to_shelve).sum::<usize>() + self.wholly_free
     }
 
     /// Gives every wholly free chunk back to the backing now, instead of when memory has run out, and returns how many bytes
@@ -552,6 +557,7 @@ impl<C: SizeClasses, B: ByteAllocator> SlabByteAllocator<C, B> {
         ensure(bytes <= self.supply.held(), "the chunks and their table are more than the heap holds")?;
         ensure(self.supply.held() <= self.supply.backing.used_bytes(), "the heap holds more than the backing gave")?;
         self.chunks.validate()?;
+        let mut wholly_free = 0;
         for (class, slab) in self.slabs.as_ref().iter().enumerate() {
             let of_list = self.count_linked(class, slab.free_slots(), slab.listed())?;
             ensure(of_list == slab.listed(), "free slots are missing in the list")?;
@@ -560,17 +566,22 @@ impl<C: SizeClasses, B: ByteAllocator> SlabByteAllocator<C, B> {
                 chunks += 1;
                 ensure(chunks <= slab.chunks(), "the ring of chunks has more of them than the slab")?;
                 ensure(usize::from(chunk.class) == class, "a chunk is in the ring of another class")?;
+                shelved += usize::from(chunk.shelved);
+                if chunk.is_wholly_free() {
+                    // Its slots may be without links, as it will not give them away any more.
+                    wholly_free += 1;
+                    shelves_are_over = true;
+                    continue;
+                }
                 ensure(chunk.shelved == 0 || !shelves_are_over, "a chunk with a shelf comes behind one without")?;
-                ensure(!chunk.is_wholly_free(), "a chunk is wholly free, and has not gone back")?;
                 shelves_are_over |= chunk.shelved == 0;
                 let on_shelf = self.count_linked(class, slab.shelf_of(chunk), usize::from(chunk.shelved))?;
                 ensure(on_shelf == usize::from(chunk.shelved), "free slots are missing on a shelf")?;
-                shelved += on_shelf;
             }
             ensure(chunks == slab.chunks(), "chunks are missing in a ring")?;
             ensure(shelved == slab.shelved(), "the slots on shelves are not as many as the slab thinks")?;
         }
-        Ok(())
+        ensure(wholly_free == self.wholly_free, "the chunks that are wholly free are not as many as the heap thinks")
     }
 
     /// How many slots these are, each of which is one of a chunk of this class; not more than `most`. As each holds one
@@ -594,18 +605,6 @@ impl<C: SizeClasses, B: ByteAllocator> SlabByteAllocator<C, B> {
             ensure(offset.is_multiple_of(slot_size), "a free slot lies between two")?;
         }
         Ok(count)
-    }
-}
-
-/// Gives the memory of a chunk back.
-///
-/// # Safety
-///
-/// The chunk came from this supply for its class, and its slots are used by nobody.
-unsafe fn give<C: SizeClasses, B: ByteAllocator>(chunk: &Chunk, supply: &mut Supply<B>) {
-    if let Some(layout) = chunk.layout(C::SLOT_SIZES[usize::from(chunk.class)], C::MOST_ALIGNED) {
-        // SAFETY: the chunk was taken with this layout; the rest is passed on.
-        unsafe { supply.give(chunk.start, layout) };
     }
 }
 

@@ -40,7 +40,7 @@ pub(crate) struct Chunk {
     /// The parts of the tree of chunks below and above this one.
     below: Option<Link>,
     above: Option<Link>,
-    /// The neighbours in the ring of the chunks of the class: those with a shelf follow one another from its head.
+    /// The neighbours in the ring of the chunks of the class: those with a shelf that are not wholly free come first.
     previous: Link,
     next: Link,
     pub(crate) slots: u16,
@@ -187,7 +187,7 @@ impl Segment {
 ///
 /// - Every chunk is there once.
 /// - There is a segment only if all of `inline` is taken; all segments are full but for the newest, which is not empty.
-/// - In a ring, the chunks with a shelf come first.
+/// - In a ring, the chunks with a shelf come first, but for those that are wholly free.
 ///
 /// # Time complexity
 ///
@@ -380,12 +380,36 @@ impl ChunkTable {
         self.get_mut(next).previous = previous;
     }
 
-    /// Makes a chunk of this slab the first of the ring.
-    pub(crate) fn move_to_front(&mut self, link: Link, slab: &mut Slab) {
-        let Some(head) = slab.ring.filter(|&head| head != link) else { return };
-        self.leave_ring(link);
-        self.enter_ring(link, head);
-        slab.ring = Some(link);
+    /// Gives a chunk of this slab, on whose shelf a slot has come, its place in the ring: whether it is wholly free now.
+    pub(crate) fn has_shelved(&mut self, link: Link, slab: &mut Slab) -> bool {
+        let chunk = *self.get(link);
+        let wholly_free = chunk.is_wholly_free();
+        // The first and the last slot are those that matter.
+        if (wholly_free || chunk.shelved == 1)
+            && chunk.next != link
+            && let Some(head) = slab.ring
+        {
+            let head = if head == link { chunk.next } else { head };
+            self.leave_ring(link);
+            self.enter_ring(link, head);
+            slab.ring = Some(if wholly_free { head } else { link });
+        }
+        wholly_free
+    }
+
+    /// Takes all chunks of a slab of which no slot is live for wholly free, whatever is on their shelves: how many more.
+    /// O(chunks of the slab).
+    pub(crate) fn shelve_all(&mut self, slab: &mut Slab) -> usize {
+        let mut more = 0;
+        let mut next = slab.ring;
+        while let Some(link) = next {
+            let chunk = self.get_mut(link);
+            more += usize::from(!chunk.is_wholly_free());
+            chunk.shelved = chunk.slots;
+            next = Some(chunk.next).filter(|&next| Some(next) != slab.ring);
+        }
+        slab.shelve_all();
+        more
     }
 
     /// The chunks of a slab, those with a shelf first.

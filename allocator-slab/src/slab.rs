@@ -300,11 +300,11 @@ impl Slab {
         self.chunks -= 1;
     }
 
-    /// Forgets all chunks of a slab of which no slot is live. O(1).
-    pub(crate) fn forget_all(&mut self) {
+    /// Drops the list of a slab of which no slot is live, as if all slots were on shelves. O(1).
+    pub(crate) fn shelve_all(&mut self) {
         debug_assert_eq!(self.used_slots(), 0);
         self.free = None;
-        (self.total, self.shelved, self.chunks) = (0, 0, 0);
+        self.shelved = self.total;
         self.frees_at_shelving = self.frees;
     }
 

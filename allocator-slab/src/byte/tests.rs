@@ -353,9 +353,12 @@ fn random_program<C: SizeClasses, B: ByteAllocator>(backing: B) {
         match (rng.u8(0..6), live.get(index).copied()) {
             (5, _) => {
                 let budget = rng.usize(0..20);
-                let to_shelve = heap.slabs().iter().map(Slab::to_shelve).sum::<usize>();
+                let to_shelve =
+                    |heap: &SlabByteAllocator<C, B>| heap.slabs().iter().map(Slab::to_shelve).sum::<usize>();
+                let before = to_shelve(&heap);
                 let left = heap.reclaim(budget);
-                assert!(left >= to_shelve.saturating_sub(budget) && left <= to_shelve);
+                assert!(to_shelve(&heap) <= before.saturating_sub(budget));
+                assert_eq!(left, to_shelve(&heap) + heap.wholly_free);
             }
             (0 | 1, Some((block, layout))) => {
                 live.swap_remove(index);
@@ -456,13 +459,16 @@ fn a_backing_with_memory_of_its_own_counts_as_memory_of_the_heap() {
     assert_eq!(heap.alloc(layout).is_ok(), start.is_multiple_of(16384), "both are one block where they are aligned");
 }
 
+fn to_shelve(owned: &Owned) -> usize {
+    owned.heap.slabs().iter().map(Slab::to_shelve).sum()
+}
+
 #[test]
 fn free_slots_are_not_walked_again_before_one_is_freed() {
     let mut owned = Owned::new(32 << 10);
     let blocks = owned.fill(64);
     owned.free(blocks.iter().copied().skip(1), 64);
     assert!(owned.alloc(32 << 10).is_err(), "one slot is live");
-    let to_shelve = |owned: &Owned| owned.heap.slabs().iter().map(Slab::to_shelve).sum::<usize>();
     assert_eq!(to_shelve(&owned), 0);
     assert!(!owned.heap.give_back(usize::MAX));
     owned.free([blocks[0]], 64);
@@ -481,14 +487,21 @@ fn reclaim_does_as_much_as_it_may() {
     let survivors = stay.len();
     owned.free(blocks, 64);
     assert_eq!(owned.heap.reclaim(0), left);
+    let mut chunks = owned.heap.chunks.iter().count();
     for budget in [1, 2, 7, 100].into_iter().cycle() {
-        assert_eq!(owned.heap.reclaim(budget), left.saturating_sub(budget));
+        let still = owned.heap.reclaim(budget);
         owned.heap.validate().unwrap();
-        if left <= budget {
+        assert_eq!(to_shelve(&owned), left.saturating_sub(budget));
+        assert_eq!(still, to_shelve(&owned) + owned.heap.wholly_free);
+        // What is left of the budget goes to chunks.
+        let gone = chunks - owned.heap.chunks.iter().count();
+        assert!(gone <= budget.saturating_sub(left));
+        (left, chunks) = (left.saturating_sub(budget), chunks - gone);
+        if still == 0 {
             break;
         }
-        left -= budget;
     }
+    assert!(chunks > 0 && owned.heap.chunks.iter().all(|chunk| !chunk.is_wholly_free()));
     let held = owned.heap.backing().used_bytes();
     assert_eq!((owned.heap.trim(), owned.heap.reclaim(1)), (0, 0), "nothing is left to do");
     // What is on shelves is handed out again, before the backing is asked.

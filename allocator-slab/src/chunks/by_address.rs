@@ -41,6 +41,21 @@ impl ChunkTable {
         found.map(|(link, from)| Found { link, from, to })
     }
 
+    /// The chunk with the lowest start that is not below `address`. O(log(chunks)).
+    pub(crate) fn at_or_above(&self, address: usize) -> Option<Link> {
+        let (mut found, mut next) = (None, self.root);
+        while let Some(link) = next {
+            let chunk = self.get(link);
+            if chunk.address() < address {
+                next = chunk.above;
+            } else {
+                found = Some(link);
+                next = chunk.below;
+            }
+        }
+        found
+    }
+
     /// Puts an entry that is in no tree into it. O(log(chunks)).
     pub(super) fn insert(&mut self, link: Link) {
         let node = self.get_mut(link);

@@ -64,6 +64,8 @@ impl Fixture {
         let found = self.table.find(address);
         let at_or_below = expected.range(..=address).next_back();
         assert_eq!(found.map(|found| self.table.get(found.link).address()), at_or_below.map(|(&start, _)| start));
+        let at_or_above = self.table.at_or_above(address).map(|link| self.table.get(link).address());
+        assert_eq!(at_or_above, expected.range(address..).next().map(|(&start, _)| start));
         if let Some(found) = found {
             let above = expected.range(address + 1..).next().map_or(usize::MAX, |(&start, _)| start);
             assert!(found.holds(address) && found.holds(above - 1) && !found.holds(above));
