@@ -54,16 +54,20 @@ struct FreeSlot {
 /// // SAFETY: the slot came from this slab.
 /// unsafe { slab.dealloc(slot) };
 /// ```
+#[repr(C)] // What each call uses comes first, so that it lies in one cache line, or two.
 pub struct Slab {
     /// The first of the free slots in the list: `total - used - shelved` of them, with `used = allocs - frees`.
     free: Option<NonNull<FreeSlot>>,
+    /// How often a slot was handed out, and given back; modulo 2^(bits of a word), as only differences count.
+    allocs: usize,
+    frees: usize,
+    /// What was asked for with the live slots, where the owner of the slab says so, in bytes; modulo 2^(bits of a word), as
+    /// a slot may be given back with another size than it was asked for with.
+    requested: usize,
     /// A multiple of the size of a pointer, above 0.
     slot_size: usize,
     /// The slots of all chunks.
     total: usize,
-    /// How often a slot was handed out, and given back; modulo 2^(bits of a word), as only differences count.
-    allocs: usize,
-    frees: usize,
     /// `frees` when all free slots were last on the shelves of their chunks: as long as it stays, no chunk can have become
     /// wholly free.
     frees_at_shelving: usize,
@@ -71,9 +75,6 @@ pub struct Slab {
     shelved: usize,
     /// How many chunks there are.
     chunks: usize,
-    /// What was asked for with the live slots, where the owner of the slab says so, in bytes; modulo 2^(bits of a word), as
-    /// a slot may be given back with another size than it was asked for with.
-    requested: usize,
     /// The chunks, where the owner of the slab keeps a table of them; those with a shelf come first.
     pub(crate) ring: Option<Link>,
 }
