@@ -4,8 +4,9 @@ use std::alloc::Layout;
 use std::ptr::NonNull;
 
 use allocator::{
-    AllocError, BaseAllocator, BuddyByteAllocator, BuddyPageAllocator, ByteAllocator, Growing, Growth, PageAllocator,
-    PageBacked, PowerOfTwoClasses, RadixPageAllocator, SlabByteAllocator, TlsfByteAllocator,
+    AllocError, BaseAllocator, BuddyByteAllocator, BuddyPageAllocator, ByteAllocator, FineClasses, Growing, Growth,
+    PageAllocator, PageBacked, PowerOfTwoClasses, RadixPageAllocator, SizeClasses, SlabByteAllocator,
+    TlsfByteAllocator,
 };
 use allocator_core::conformance::ByteOptions;
 
@@ -19,15 +20,52 @@ fn with_metadata() -> ByteOptions {
 allocator_core::byte_conformance!(radix_64, PageBacked::new(RadixPageAllocator::<64>::new()), with_metadata());
 allocator_core::byte_conformance!(radix_256, PageBacked::new(RadixPageAllocator::<256>::new()), with_metadata());
 allocator_core::byte_conformance!(buddy_128, PageBacked::new(BuddyPageAllocator::<128>::new()), with_metadata());
-allocator_core::byte_conformance!(
-    slab_over_pages,
-    SlabByteAllocator::<PowerOfTwoClasses, _>::with_backing(PageBacked::new(RadixPageAllocator::<64>::new())),
+
+/// A slab heap, whose chunks and large blocks are pages.
+fn slab<C: SizeClasses, P: PageAllocator>(pages: P) -> SlabByteAllocator<C, PageBacked<P>> {
+    SlabByteAllocator::with_backing(PageBacked::new(pages))
+}
+
+fn slab_with_metadata() -> ByteOptions {
     ByteOptions { shrink_may_fail: true, ..with_metadata() }
-);
-// Without pages, a heap that grows is the heap itself.
+}
+
 allocator_core::byte_conformance!(
-    growing_without_pages,
-    Growing::new(TlsfByteAllocator::new(), RadixPageAllocator::<PAGE>::new())
+    slab_over_radix_64,
+    slab::<PowerOfTwoClasses, _>(RadixPageAllocator::<64>::new()),
+    slab_with_metadata()
+);
+allocator_core::byte_conformance!(
+    slab_over_buddy_128,
+    slab::<PowerOfTwoClasses, _>(BuddyPageAllocator::<128>::new()),
+    slab_with_metadata()
+);
+allocator_core::byte_conformance!(
+    fine_slab_over_radix_256,
+    slab::<FineClasses, _>(RadixPageAllocator::<256>::new()),
+    slab_with_metadata()
+);
+allocator_core::byte_conformance!(
+    fine_slab_over_buddy_64,
+    slab::<FineClasses, _>(BuddyPageAllocator::<64>::new()),
+    slab_with_metadata()
+);
+
+/// A heap that grows. Without pages it is the heap itself.
+fn growing<A: ByteAllocator>(bytes: A) -> Growing<A, RadixPageAllocator<'static, PAGE>> {
+    Growing::new(bytes, RadixPageAllocator::new())
+}
+
+allocator_core::byte_conformance!(growing_without_pages, growing(TlsfByteAllocator::new()));
+allocator_core::byte_conformance!(
+    growing_slab_without_pages,
+    growing(slab::<PowerOfTwoClasses, _>(BuddyPageAllocator::<256>::new())),
+    slab_with_metadata()
+);
+allocator_core::byte_conformance!(
+    growing_fine_slab_without_pages,
+    growing(slab::<FineClasses, _>(RadixPageAllocator::<128>::new())),
+    slab_with_metadata()
 );
 
 /// Memory that is a multiple of pages, and page-aligned; it is never given back.
@@ -168,9 +206,18 @@ fn a_heap_without_memory_grows_until_the_pages_are_gone() {
     assert!(total <= PAGES * PAGE && total > PAGES * PAGE * 9 / 10);
     fill_and_empty(&mut tlsf);
     assert_eq!((tlsf.total_bytes(), tlsf.pages_taken()), (total, PAGES), "there is no more to be had");
-    let mut slab = Growing::new(SlabByteAllocator::new(), frames(PAGES));
-    assert!(fill_and_empty(&mut slab) > PAGES * PAGE / 2);
-    assert_eq!(slab.pages_taken(), PAGES);
+    fn slab_takes_all<C: SizeClasses, B: ByteAllocator>(backing: B) {
+        let mut heap = Growing::new(SlabByteAllocator::<C, B>::with_backing(backing), frames(PAGES));
+        assert!(fill_and_empty(&mut heap) > PAGES * PAGE / 2);
+        assert_eq!(heap.bytes().validate(), Ok(()));
+        assert_eq!(heap.pages_taken(), PAGES);
+    }
+    slab_takes_all::<PowerOfTwoClasses, _>(BuddyByteAllocator::new());
+    slab_takes_all::<PowerOfTwoClasses, _>(PageBacked::new(RadixPageAllocator::<64>::new()));
+    slab_takes_all::<PowerOfTwoClasses, _>(PageBacked::new(BuddyPageAllocator::<256>::new()));
+    slab_takes_all::<FineClasses, _>(TlsfByteAllocator::new());
+    slab_takes_all::<FineClasses, _>(PageBacked::new(RadixPageAllocator::<256>::new()));
+    slab_takes_all::<FineClasses, _>(PageBacked::new(BuddyPageAllocator::<64>::new()));
 }
 
 #[test]
