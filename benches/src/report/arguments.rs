@@ -5,7 +5,7 @@ use std::fmt::{self, Display, Formatter};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
-use clap::{CommandFactory, Parser};
+use clap::{Args, CommandFactory, Parser};
 
 use crate::lab::{self, AllocatorInfo, Options};
 use crate::results::{Contender, Family, Role, Workload};
@@ -26,12 +26,9 @@ pub struct Arguments {
     /// Cut the workloads short, for a look within minutes
     #[arg(long)]
     pub quick: bool,
-    /// Run only these families or workloads (a name, or the start of one up to a slash), separated by commas
-    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
-    pub only: Vec<String>,
-    /// Run only these allocators, separated by commas
-    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
-    pub allocators: Vec<String>,
+    /// What of all there is takes part.
+    #[command(flatten)]
+    pub choice: Choice,
     /// How often each allocator does each workload, in turn with the others (at least 5)
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub rounds: Option<usize>,
@@ -59,6 +56,17 @@ pub struct Arguments {
     /// List the families, workloads and allocators of this build, and stop
     #[arg(long)]
     pub list: bool,
+}
+
+/// What of all there is takes part.
+#[derive(Args, Clone, Debug)]
+pub struct Choice {
+    /// Run only these families or workloads (a name, or the start of one up to a slash), separated by commas
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    pub only: Vec<String>,
+    /// Run only these allocators, separated by commas
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    pub allocators: Vec<String>,
 }
 
 /// What takes part in a run.
@@ -139,11 +147,22 @@ impl Arguments {
             let error = format!("--rounds {rounds}: from {} to {} rounds make sense", ROUNDS.start(), ROUNDS.end());
             return Err(BadArgument { error, choices: Vec::new() });
         }
+        let (workloads, allocators) = self.choice.choose(available)?;
+        Ok(Plan { options: self.options(), rounds, workloads, allocators })
+    }
+}
+
+impl Choice {
+    /// The workloads that some allocator of the choice takes part in, and the allocators that take part in one.
+    ///
+    /// # Errors
+    ///
+    /// A name that does not exist, or a choice that leaves nothing to run.
+    pub fn choose(&self, available: &Available) -> Result<(Vec<Workload>, Vec<AllocatorInfo>), BadArgument> {
         let workloads = self.chosen_workloads(available)?;
         let allocators = self.chosen_allocators(available, &workloads)?;
         let taking_part = |workload: &Workload| allocators.iter().any(|a| a.families.contains(&workload.family));
-        let workloads = workloads.into_iter().filter(taking_part).collect();
-        Ok(Plan { options: self.options(), rounds, workloads, allocators })
+        Ok((workloads.into_iter().filter(taking_part).collect(), allocators))
     }
 
     fn chosen_workloads(&self, available: &Available) -> Result<Vec<Workload>, BadArgument> {
@@ -263,13 +282,13 @@ fn is_meant(workload: &Workload, name: &str) -> bool {
         || below.is_some_and(|rest| rest.is_empty() || rest.starts_with('/')) && !name.is_empty()
 }
 
-/// What `clap` found wrong, in a line, and the options that there are.
-pub fn one_line(error: &clap::Error) -> BadArgument {
+/// What `clap` found wrong with the arguments `A`, in a line, and the options that there are.
+pub fn one_line<A: CommandFactory>(error: &clap::Error) -> BadArgument {
     let text = error.render().to_string();
     // Its first paragraph: what is missing stands on lines of its own.
     let first: Vec<&str> = text.lines().map(str::trim).take_while(|line| !line.is_empty()).collect();
     let first = first.join(" ");
-    let options = Arguments::command().get_arguments().filter_map(|a| a.get_long().map(|l| format!("--{l}"))).collect();
+    let options = A::command().get_arguments().filter_map(|a| a.get_long().map(|l| format!("--{l}"))).collect();
     BadArgument { error: first.trim_start_matches("error: ").to_owned(), choices: vec![("options", options)] }
 }
 

@@ -12,7 +12,7 @@ mod machine;
 pub mod markdown;
 mod number;
 pub mod page;
-mod program;
+pub(crate) mod program;
 pub mod run;
 mod statistics;
 pub mod summary;

@@ -25,7 +25,7 @@ pub fn main() -> ExitCode {
         Err(help) if help.kind() == ClapErrorKind::DisplayHelp => {
             return ended(write_out(|out| write!(out, "{}", help.render())));
         }
-        Err(error) => return bad_arguments(&one_line(&error)),
+        Err(error) => return bad_arguments(&one_line::<Arguments>(&error)),
     };
     let available = Available::in_this_build(&arguments.options());
     if arguments.list {
@@ -118,7 +118,7 @@ fn write_file(file: &Path, text: &str) -> Result<(), String> {
 }
 
 /// Prints. That nobody reads any further is no error.
-fn write_out(print: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), String> {
+pub(crate) fn write_out(print: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), String> {
     let mut out = io::BufWriter::new(io::stdout().lock());
     match print(&mut out).and_then(|()| out.flush()) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(format!("standard output: {error}")),
@@ -130,7 +130,8 @@ fn write_out(print: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(),
     }
 }
 
-fn ended(result: Result<(), String>) -> ExitCode {
+/// The exit code of what succeeded, or failed for the reason that is told here.
+pub(crate) fn ended(result: Result<(), String>) -> ExitCode {
     result.map_or_else(|why| failed(&why), |()| ExitCode::SUCCESS)
 }
 
@@ -139,7 +140,8 @@ fn failed(why: &str) -> ExitCode {
     ExitCode::FAILURE
 }
 
-fn bad_arguments(bad: &dyn std::fmt::Display) -> ExitCode {
+/// The exit code of a command line that is wrong, which is told here.
+pub(crate) fn bad_arguments(bad: &dyn std::fmt::Display) -> ExitCode {
     complain(&bad.to_string());
     ExitCode::from(BAD_ARGUMENTS)
 }

@@ -11,7 +11,7 @@ fn bad_plan(line: &str) -> String {
 
 fn bad_line(line: &str) -> String {
     let parsed = Arguments::parse_from_line(["report"].into_iter().chain(line.split_whitespace()));
-    one_line(&parsed.expect_err("the line is bad")).to_string()
+    one_line::<Arguments>(&parsed.expect_err("the line is bad")).to_string()
 }
 
 fn plan(line: &str) -> Plan {
