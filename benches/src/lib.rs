@@ -1,5 +1,7 @@
 #![doc = include_str!("../README.md")]
 
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+pub mod instructions;
 pub mod lab;
 pub mod report;
 pub mod results;

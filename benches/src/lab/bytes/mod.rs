@@ -55,6 +55,9 @@ pub unsafe trait ByteHeap: Sized {
     /// The block is live, with this layout.
     unsafe fn dealloc(&mut self, block: NonNull<u8>, layout: Layout);
 
+    /// Does ahead of time what a request would do that finds memory short, for a heap that can.
+    fn reclaim(&mut self) {}
+
     /// Another size, not 0, for a block; where it is refused, the block stays as it is. Heaps that have no method for it
     /// do what their users do: move the contents.
     ///

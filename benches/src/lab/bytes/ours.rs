@@ -14,16 +14,23 @@ pub(crate) trait Engine: ByteAllocator + 'static {
 
     /// An engine without memory.
     fn empty() -> Self;
+
+    /// See [`ByteHeap::reclaim`].
+    fn reclaim_all(&mut self) {}
 }
 
 macro_rules! engines {
-    ($($engine:ty: $name:literal, $make:expr;)*) => {
+    ($($engine:ty: $name:literal, $make:expr $(, $reclaim_all:expr)?;)*) => {
         $(impl Engine for $engine {
             const NAME: &'static str = $name;
 
             fn empty() -> Self {
                 $make
             }
+
+            $(fn reclaim_all(&mut self) {
+                $reclaim_all(self);
+            })?
         })*
     };
 }
@@ -32,8 +39,11 @@ macro_rules! engines {
 pub(crate) type SlabFineOverTlsf = SlabByteAllocator<FineClasses, TlsfByteAllocator>;
 
 engines! {
-    SlabByteAllocator: "slab", SlabByteAllocator::new();
-    SlabFineOverTlsf: "slab-fine", SlabByteAllocator::with_backing(TlsfByteAllocator::new());
+    SlabByteAllocator: "slab", SlabByteAllocator::new(), |heap: &mut Self| heap.reclaim(usize::MAX);
+    SlabFineOverTlsf:
+        "slab-fine",
+        SlabByteAllocator::with_backing(TlsfByteAllocator::new()),
+        |heap: &mut Self| heap.reclaim(usize::MAX);
     TlsfByteAllocator: "tlsf", TlsfByteAllocator::new();
     BuddyByteAllocator: "buddy", BuddyByteAllocator::new();
 }
@@ -55,6 +65,10 @@ unsafe impl<A: Engine> ByteHeap for Ours<A> {
         // SAFETY: the pool is the heap's alone.
         unsafe { engine.init(pool.addr().get(), pool.len()) }.ok()?;
         Some(Self(engine))
+    }
+
+    fn reclaim(&mut self) {
+        self.0.reclaim_all();
     }
 
     #[inline]

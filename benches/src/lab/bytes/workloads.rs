@@ -60,6 +60,11 @@ const WORKLOADS: &[ByteWorkload] = &[
 ];
 
 impl ByteWorkload {
+    /// The workload of this name, that of the family before it.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        WORKLOADS.iter().find(|workload| workload.full_name() == name).copied()
+    }
+
     /// What is recorded for it.
     #[must_use]
     pub fn record(&self, options: &Options) -> OperationList {
@@ -71,7 +76,7 @@ impl ByteWorkload {
         operations::replacing(self.live, self.sizes, self.resizing, operations, options.seed)
     }
 
-    fn full_name(&self) -> String {
+    pub(crate) fn full_name(&self) -> String {
         format!("bytes/{}", self.name)
     }
 }

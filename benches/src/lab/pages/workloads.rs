@@ -46,10 +46,10 @@ enum Work {
 
 /// A workload of page allocators.
 #[derive(Clone)]
-struct PageWorkload {
+pub(crate) struct PageWorkload {
     name: String,
     work: Work,
-    pages: usize,
+    pub(crate) pages: usize,
 }
 
 fn all() -> Vec<PageWorkload> {
@@ -86,7 +86,16 @@ fn all() -> Vec<PageWorkload> {
 }
 
 impl PageWorkload {
-    fn record(&self, options: &Options) -> OperationList {
+    /// The workload of this name, if it is nothing but a list of requests.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        all().into_iter().find(|workload| workload.name == name && workload.is_list())
+    }
+
+    fn is_list(&self) -> bool {
+        !matches!(self.work, Work::Checkerboard(_) | Work::EveryOther(_))
+    }
+
+    pub(crate) fn record(&self, options: &Options) -> OperationList {
         let operations = if options.quick { 200_000 } else { 1_000_000 };
         match self.work {
             Work::HotPair => operations::pairs(1, 0, 2),
