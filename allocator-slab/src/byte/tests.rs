@@ -479,9 +479,9 @@ fn free_slots_are_not_walked_again_before_one_is_freed() {
 
 #[test]
 fn reclaim_does_as_much_as_it_may() {
-    let mut owned = Owned::new(256 << 10);
+    let mut owned = Owned::new(if cfg!(miri) { 16 << 10 } else { 256 << 10 });
     let mut blocks = owned.fill(64);
-    blocks.truncate(if cfg!(miri) { 200 } else { 2000 });
+    blocks.truncate(if cfg!(miri) { 100 } else { 2000 });
     fastrand::Rng::with_seed(allocator_core::conformance::seed()).shuffle(&mut blocks);
     let stay = blocks.split_off(blocks.len() - 5);
     let mut left = blocks.len();
@@ -519,7 +519,7 @@ fn reclaim_does_as_much_as_it_may() {
 
 #[test]
 fn a_request_takes_no_more_back_than_it_needs() {
-    let mut owned = Owned::new(256 << 10);
+    let mut owned = Owned::new(if cfg!(miri) { 32 << 10 } else { 256 << 10 });
     let blocks = owned.fill(64);
     let live = blocks[0];
     owned.free(blocks.into_iter().skip(1), 64);
