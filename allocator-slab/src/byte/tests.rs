@@ -348,7 +348,13 @@ fn random_program<C: SizeClasses, B: ByteAllocator>(backing: B) {
     // SAFETY: the memory is the heap's until it goes.
     unsafe { heap.init(start, pool).unwrap() };
     let mut live: Vec<(NonNull<u8>, Layout)> = Vec::new();
-    for _ in 0..allocator_core::conformance::steps(if cfg!(miri) { 30 } else { 4000 }) {
+    for _ in 0..allocator_core::conformance::steps(if !cfg!(miri) {
+        4000
+    } else if C::SLOT_SIZES.len() > 8 {
+        8
+    } else {
+        30
+    }) {
         let layout = Layout::from_size_align(1 << rng.usize(0..13), 1 << rng.usize(0..8)).unwrap();
         let index = rng.usize(0..=live.len());
         match (rng.u8(0..6), live.get(index).copied()) {
