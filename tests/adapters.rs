@@ -329,6 +329,22 @@ fn pages_can_be_added_later() {
 }
 
 #[test]
+fn what_a_heap_can_do_beyond_the_traits_it_can_do_when_it_grows() {
+    let mut heap =
+        Growing::new(SlabByteAllocator::<FineClasses, _>::with_backing(TlsfByteAllocator::new()), frames(64));
+    let blocks: Vec<_> = (0..1000).map(|_| heap.alloc(layout(64, 8)).unwrap()).collect();
+    assert_eq!(heap.bytes_mut().statistics().requested_bytes, 64_000);
+    for block in blocks {
+        // SAFETY: the block is the heap's, with this layout.
+        unsafe { heap.dealloc(block, layout(64, 8)) };
+    }
+    assert!(heap.bytes().backing().used_bytes() >= 64_000);
+    while heap.bytes_mut().reclaim(16) > 0 {}
+    assert_eq!(heap.bytes().backing().used_bytes(), 0);
+    assert!(heap.pages_taken() >= 16, "the pages stay with the heap");
+}
+
+#[test]
 fn a_request_that_no_pages_help_takes_no_more_of_them() {
     // No block of this heap has more than 64 KiB.
     let mut heap = Growing::new(BuddyByteAllocator::<17>::with_order(), frames(1024));

@@ -110,6 +110,16 @@ impl<A, P> Growing<A, P> {
         &self.bytes
     }
 
+    /// The byte allocator, for what it can do beyond the traits: `reclaim`, `trim` and `statistics` of a slab heap.
+    ///
+    /// Blocks go back through the heap or through this, all the same; another byte allocator in its place knows none of
+    /// them.
+    #[must_use]
+    pub const fn bytes_mut(&mut self) -> &mut A {
+        self.in_vain = None;
+        &mut self.bytes
+    }
+
     /// The page allocator, for statistics.
     #[must_use]
     pub const fn pages(&self) -> &P {
