@@ -13,6 +13,7 @@
 //! | the same with documented, strict regions | `Heap` | `slab` | page-aligned regions, addresses instead of pointers |
 //! | the same with little lost to rounding | `SlabByteAllocator<FineClasses, TlsfByteAllocator>` | `slab`, `tlsf` | eight size classes for each doubling, up to 64 KiB |
 //! | a heap that grows by itself | [`Growing`] | | takes pages from any page engine when it has run out of memory |
+//! | objects of one type, many, freed from anywhere | `SlabCache` | `slab` | O(1) both ways; boxes outlive the handles |
 //! | blocks of whole pages | [`PageBacked`] | | makes a byte engine of any page engine; a backing for a slab heap |
 //! | real time, or the tightest packing | `TlsfByteAllocator` | `tlsf` | O(1) in the worst case; little lost to rounding |
 //! | few, large, power-of-two blocks | `BuddyByteAllocator` | `buddy` | no header, natural alignment; freeing scans a list |
@@ -32,11 +33,12 @@
 //! | `default` | `bitmap` and `page-alloc-256m` | |
 //! | `bitmap` | `RadixPageAllocator`, `BitmapPageAllocator`, `BitmapIdAllocator` | `bitmap-allocator` |
 //! | `tlsf` | `TlsfByteAllocator` | `rlsf` |
-//! | `slab` | `SlabByteAllocator` with `PowerOfTwoClasses` or `FineClasses`, `Heap`, `Slab` | `buddy_system_allocator` |
+//! | `slab` | `SlabByteAllocator` with `PowerOfTwoClasses` or `FineClasses`, `Heap`, `Slab`; `SlabCache` and `SlabBox`; all of that crate as the module `slab` | `buddy_system_allocator` |
 //! | `buddy` | `BuddyByteAllocator`, `BuddyPageAllocator` | `buddy_system_allocator` |
 //! | `allocator_api` | `AllocatorRc` and `AllocatorArc`, for collections that speak `allocator-api2` 0.2, on stable Rust | `allocator-api2`, `lock_api`, `spin` |
 //! | `nightly` | `allocator_api`, and the same handles for the standard library's collections; needs a nightly compiler | |
 //! | `full` | all engines, `allocator_api` and `page-alloc-256m`, on stable Rust | |
+//! | `std`, `lock_api`, `zerocopy` | with `slab`: object caches with slabs from the program's heap, with any lock of `lock_api`, with zeroed objects | `std`; `lock_api`; `zerocopy` |
 //! | `page-alloc-256m`, `-4g`, `-64g`, `-1t` | the capacity of `BitmapPageAllocator` at 4 KiB pages; the largest that is on holds | |
 //!
 //! Features only add, and every combination builds, for bare metal too.
@@ -59,8 +61,9 @@ pub use allocator_tlsf::TlsfByteAllocator;
 
 #[cfg(feature = "slab")]
 pub use allocator_slab::{
-    ClassStatistics, FineClasses, Heap, MIN_HEAP_SIZE, PowerOfTwoClasses, SET_SIZE, SizeClasses, Slab,
-    SlabByteAllocator, Statistics,
+    self as slab, ClassStatistics, FineClasses, Heap, HookSource, MIN_HEAP_SIZE, PowerOfTwoClasses, SET_SIZE, SizeClasses,
+    Slab, SlabBox, SlabByteAllocator, SlabCache, SlabError, SlabSource, SlabStatistics, Statistics,
+    define_allocation_hooks, get_field_ptr,
 };
 
 #[cfg(feature = "allocator_api")]
