@@ -61,8 +61,8 @@ pub use allocator_tlsf::TlsfByteAllocator;
 
 #[cfg(feature = "slab")]
 pub use allocator_slab::{
-    self as slab, ClassStatistics, FineClasses, Heap, HookSource, MIN_HEAP_SIZE, PowerOfTwoClasses, SET_SIZE, SizeClasses,
-    Slab, SlabBox, SlabByteAllocator, SlabCache, SlabError, SlabSource, SlabStatistics, Statistics,
+    self as slab, ClassStatistics, FineClasses, Heap, HookSource, MIN_HEAP_SIZE, PowerOfTwoClasses, SET_SIZE,
+    SizeClasses, Slab, SlabBox, SlabByteAllocator, SlabCache, SlabError, SlabSource, SlabStatistics, Statistics,
     define_allocation_hooks, get_field_ptr,
 };
 

@@ -1,13 +1,17 @@
 //! The caches whose chunks are of one supply.
 
+use std::alloc::Layout;
+use std::mem::MaybeUninit;
 use std::ptr::NonNull;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use allocator::Slab;
+use allocator::slab::{self, SlabSource, locks as our_locks};
 use attachable_slab_allocator::locks::{LockTrait, NoLock, SpinLock};
 use attachable_slab_allocator::{SlabBox, SlabCache};
 
 use super::chunks::{self, CHUNK_SIZE};
-use super::{FreedAnywhere, Object, ObjectCache};
+use super::{FreedAnywhere, Object, ObjectCache, SharedCache};
 
 const OBJECT_SIZE: usize = size_of::<Object>();
 const OBJECTS_PER_CHUNK: usize = CHUNK_SIZE / OBJECT_SIZE;
@@ -137,6 +141,126 @@ impl FreedAnywhere for AttachableShared {
     fn free_here(held: Self::Held) -> u64 {
         // SAFETY: the object is live, and was written when it was taken.
         unsafe { held.as_ptr().cast::<u64>().read() }
+    }
+}
+
+impl SharedCache for AttachableShared {
+    fn handle(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+/// Slabs of the supply.
+pub(super) struct Supply;
+
+// SAFETY: the chunks of the supply are aligned to their size, and apart.
+unsafe impl SlabSource for Supply {
+    fn alloc_slab(&self, layout: Layout) -> Option<NonNull<u8>> {
+        chunks::fits(layout).then(chunks::take)
+    }
+
+    unsafe fn free_slab(&self, slab: NonNull<u8>, _: Layout) -> slab::Result<()> {
+        // SAFETY: passed on.
+        unsafe { chunks::give(slab) };
+        Ok(())
+    }
+}
+
+/// A lock under which the family's cache has a name.
+pub(super) trait NamedLock: our_locks::LockTrait {
+    const NAME: &'static str;
+}
+
+impl NamedLock for our_locks::NoLock {
+    const NAME: &'static str = "slab-cache";
+}
+
+impl NamedLock for our_locks::SpinLock {
+    const NAME: &'static str = "slab-cache-spin";
+}
+
+/// The family's cache, with slabs of the size of a chunk.
+pub(super) struct OurCache<L: NamedLock>(slab::SlabCache<Object, L, CHUNK_SIZE, Supply>);
+
+/// An object of which only the first word is written, as of the others'.
+type OurHeld<L> = slab::SlabBox<MaybeUninit<Object>, L, CHUNK_SIZE, Supply>;
+
+/// The one for one thread.
+pub(super) type Cache = OurCache<our_locks::NoLock>;
+/// The one for many threads.
+pub(super) type CacheShared = OurCache<our_locks::SpinLock>;
+
+impl<L: NamedLock> ObjectCache for OurCache<L> {
+    const NAME: &'static str = L::NAME;
+    type Held = OurHeld<L>;
+
+    fn new() -> Option<Self> {
+        slab::SlabCache::with_source(Supply).ok().map(Self)
+    }
+
+    #[inline]
+    fn alloc(&mut self, first: u64) -> Option<OurHeld<L>> {
+        let mut held = self.0.alloc_uninit().ok()?;
+        // SAFETY: the object is the box's.
+        unsafe { held.as_mut_ptr().cast::<u64>().write(first) };
+        Some(held)
+    }
+
+    #[inline]
+    fn free(&mut self, held: OurHeld<L>) -> u64 {
+        // SAFETY: the object is live, and its first word was written when it was taken.
+        unsafe { held.as_ptr().cast::<u64>().read() }
+    }
+}
+
+impl FreedAnywhere for CacheShared {
+    #[inline]
+    fn free_here(held: Self::Held) -> u64 {
+        // SAFETY: the object is live, and its first word was written when it was taken.
+        unsafe { held.as_ptr().cast::<u64>().read() }
+    }
+}
+
+impl SharedCache for CacheShared {
+    fn handle(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+/// The family's cache without a lock, and beside each call what a lock costs at least where nobody else wants it: an
+/// atomic exchange and a store. A cache with a lock can be measured against that.
+pub(super) struct CacheAndAtomics {
+    cache: Cache,
+    flag: AtomicBool,
+}
+
+impl CacheAndAtomics {
+    #[inline(always)]
+    fn beside<R>(&mut self, call: impl FnOnce(&mut Cache) -> R) -> R {
+        // The answer is waited for, as that of a lock is.
+        assert!(self.flag.compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed).is_ok());
+        let result = call(&mut self.cache);
+        self.flag.store(false, Ordering::Release);
+        result
+    }
+}
+
+impl ObjectCache for CacheAndAtomics {
+    const NAME: &'static str = "slab-cache-atomics";
+    type Held = OurHeld<our_locks::NoLock>;
+
+    fn new() -> Option<Self> {
+        Some(Self { cache: Cache::new()?, flag: AtomicBool::new(false) })
+    }
+
+    #[inline]
+    fn alloc(&mut self, first: u64) -> Option<Self::Held> {
+        self.beside(|cache| cache.alloc(first))
+    }
+
+    #[inline]
+    fn free(&mut self, held: Self::Held) -> u64 {
+        self.beside(|cache| cache.free(held))
     }
 }
 

@@ -59,7 +59,8 @@ pub(super) unsafe fn give(chunk: NonNull<u8>) {
     free_chunks().push(Chunk(chunk));
 }
 
-fn fits(layout: Layout) -> bool {
+/// Whether a chunk is enough for this.
+pub(super) fn fits(layout: Layout) -> bool {
     layout.size() <= CHUNK_SIZE && layout.align() <= CHUNK_SIZE
 }
 

@@ -4,7 +4,7 @@ use std::alloc::Layout;
 use std::marker::PhantomData;
 use std::ptr::NonNull;
 
-use super::{FreedAnywhere, Object, ObjectCache};
+use super::{FreedAnywhere, Object, ObjectCache, SharedCache};
 use crate::lab::bytes::Global;
 
 pub(super) type Mimalloc = Boxed<mimalloc::MiMalloc>;
@@ -55,5 +55,11 @@ impl<G: Global> FreedAnywhere for Boxed<G> {
             G::ALLOCATOR.dealloc(held.0.as_ptr().cast(), LAYOUT);
             first
         }
+    }
+}
+
+impl<G: Global + Send + 'static> SharedCache for Boxed<G> {
+    fn handle(&self) -> Self {
+        Self(PhantomData)
     }
 }

@@ -1,12 +1,13 @@
-//! Allocators of objects of one type: taken in pairs, a million at a time, and given back by another thread.
+//! Allocators of objects of one type: taken in pairs, a million at a time, given back by another thread, and by
+//! two threads at once.
 
 mod caches;
 mod chunks;
 #[cfg(feature = "hosted")]
 mod hosted;
-mod remote;
 #[cfg(test)]
 mod tests;
+mod threads;
 pub mod workloads;
 
 use crate::lab::Measurement;
@@ -37,25 +38,46 @@ pub trait FreedAnywhere: ObjectCache<Held: Send + 'static> {
     fn free_here(held: Self::Held) -> u64;
 }
 
-/// A round of the workload in which another thread gives the objects back; see [`remote`].
-type Remote = fn(objects: usize) -> Measurement;
+/// One of which several threads have a handle.
+pub trait SharedCache: FreedAnywhere + Send + 'static {
+    /// Another handle to the same objects.
+    fn handle(&self) -> Self;
+}
+
+/// A round of a workload with two threads, of so many objects.
+type Round = fn(objects: usize) -> Measurement;
+
+/// What two threads do with an allocator of objects; see [`threads`].
+pub struct Threads {
+    freed_elsewhere: Round,
+    both_at_once: Round,
+}
+
+impl Threads {
+    fn with<O: SharedCache>() -> Self {
+        Self { freed_elsewhere: threads::freed_elsewhere::<O>, both_at_once: threads::both_at_once::<O> }
+    }
+}
 
 /// Something to do with each allocator of objects.
 pub trait ObjectVisitor {
-    /// With this one; with what measures it freed from another thread, or why that cannot be.
-    fn visit<O: ObjectCache + 'static>(&mut self, remote: Result<Remote, &'static str>);
+    /// With this one; with what measures it on two threads, or why that cannot be.
+    fn visit<O: ObjectCache + 'static>(&mut self, threads: Result<Threads, &'static str>);
 }
 
 /// The allocators of objects that this build has, in the order of the report's tables.
 pub fn visit_caches(visitor: &mut impl ObjectVisitor) {
     visitor.visit::<caches::SlabSlots>(Err("a slab has no lock: its owner alone gives slots back"));
-    visitor.visit::<caches::Attachable>(Ok(remote::freed_elsewhere::<caches::AttachableShared>));
+    visitor.visit::<caches::Cache>(Ok(Threads::with::<caches::CacheShared>()));
+    visitor.visit::<caches::CacheShared>(Ok(Threads::with::<caches::CacheShared>()));
+    visitor.visit::<caches::CacheAndAtomics>(Err("it has no lock; it shows what one costs at least"));
+    visitor.visit::<caches::Attachable>(Ok(Threads::with::<caches::AttachableShared>()));
     #[cfg(feature = "hosted")]
     {
-        visitor.visit::<hosted::Mimalloc>(Ok(remote::freed_elsewhere::<hosted::Mimalloc>));
-        visitor.visit::<hosted::Jemalloc>(Ok(remote::freed_elsewhere::<hosted::Jemalloc>));
-        visitor.visit::<hosted::Snmalloc>(Ok(remote::freed_elsewhere::<hosted::Snmalloc>));
-        visitor.visit::<hosted::System>(Ok(remote::freed_elsewhere::<hosted::System>));
+        visitor.visit::<hosted::Mimalloc>(Ok(Threads::with::<hosted::Mimalloc>()));
+        visitor.visit::<hosted::Jemalloc>(Ok(Threads::with::<hosted::Jemalloc>()));
+        visitor.visit::<hosted::Snmalloc>(Ok(Threads::with::<hosted::Snmalloc>()));
+        visitor.visit::<hosted::System>(Ok(Threads::with::<hosted::System>()));
     }
     visitor.visit::<caches::Floor>(Err("the floor is for one thread"));
 }

@@ -1,10 +1,10 @@
-use super::{ObjectCache, ObjectVisitor, Remote, visit_caches};
+use super::{ObjectCache, ObjectVisitor, Threads, visit_caches};
 use crate::lab::Measurement;
 
 struct Check;
 
 impl ObjectVisitor for Check {
-    fn visit<O: ObjectCache + 'static>(&mut self, remote: Result<Remote, &'static str>) {
+    fn visit<O: ObjectCache + 'static>(&mut self, threads: Result<Threads, &'static str>) {
         let mut cache = O::new().unwrap();
         for _ in 0..2 {
             let held: Vec<O::Held> = (0..5_000).map(|number| cache.alloc(number).unwrap()).collect();
@@ -12,8 +12,10 @@ impl ObjectVisitor for Check {
                 assert_eq!(cache.free(object), number as u64, "{}", O::NAME);
             }
         }
-        if let Ok(remote) = remote {
-            assert!(matches!(remote(5_000), Measurement::Time { refused: 0, .. }), "{}", O::NAME);
+        if let Ok(threads) = threads {
+            for round in [threads.freed_elsewhere, threads.both_at_once] {
+                assert!(matches!(round(5_000), Measurement::Time { refused: 0, .. }), "{}", O::NAME);
+            }
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::hint::black_box;
 
-use super::{Object, ObjectCache, ObjectVisitor, Remote, chunks, visit_caches};
+use super::{Object, ObjectCache, ObjectVisitor, Threads, chunks, visit_caches};
 use crate::lab::stopwatch::{self, Passes};
 use crate::lab::{Measurement, Options, Selection, Trial};
 use crate::results::{Family, Workload};
@@ -11,7 +11,8 @@ use crate::results::{Family, Workload};
 enum Work {
     Pair,
     Batch,
-    Remote,
+    FreedElsewhere,
+    BothAtOnce,
 }
 
 const BATCH: usize = 1_000_000;
@@ -19,14 +20,20 @@ const BATCH: usize = 1_000_000;
 const LAP: usize = 2_000;
 
 /// The name and the title of each workload.
-const WORKLOADS: [(Work, &str, &str); 3] = [
+const WORKLOADS: [(Work, &str, &str); 4] = [
     (Work::Pair, "objects/pair", "an object is taken and given back at once"),
     (Work::Batch, "objects/batch-1m", "a million objects are taken, then given back in the same order"),
     (
-        Work::Remote,
+        Work::FreedElsewhere,
         "objects/freed-elsewhere",
         "one thread takes objects and hands them over, a thousand at a time, to another that gives them back; \
          time for each object",
+    ),
+    (
+        Work::BothAtOnce,
+        "objects/both-at-once",
+        "two threads with one cache each give back the oldest of a hundred objects and take another; time for each call \
+         of one thread",
     ),
 ];
 
@@ -40,7 +47,7 @@ pub fn workloads() -> Vec<Workload> {
         sizes: format!("{} bytes each", size_of::<Object>()),
         live: (work == Work::Batch).then_some(BATCH as u64),
         space_bytes: None,
-        threads: if work == Work::Remote { 2 } else { 1 },
+        threads: if matches!(work, Work::FreedElsewhere | Work::BothAtOnce) { 2 } else { 1 },
     };
     WORKLOADS.iter().map(describe).collect()
 }
@@ -64,14 +71,14 @@ struct Collect<'a> {
 }
 
 impl ObjectVisitor for Collect<'_> {
-    fn visit<O: ObjectCache + 'static>(&mut self, remote: Result<Remote, &'static str>) {
+    fn visit<O: ObjectCache + 'static>(&mut self, threads: Result<Threads, &'static str>) {
         if self.wanted.allocator(O::NAME) {
             let (work, name, options) = (self.work, self.name, self.options);
             self.trials.push(Box::new(ObjectTrial::<O> {
                 work,
                 name,
                 options,
-                remote,
+                threads,
                 held: Vec::new(),
                 passes: Passes::default(),
                 fastest: f64::INFINITY,
@@ -84,7 +91,7 @@ struct ObjectTrial<O: ObjectCache> {
     work: Work,
     name: &'static str,
     options: Options,
-    remote: Result<Remote, &'static str>,
+    threads: Result<Threads, &'static str>,
     /// Room for the objects of a batch, kept so that its own page faults are over after the first round.
     held: Vec<O::Held>,
     passes: Passes,
@@ -150,15 +157,17 @@ impl<O: ObjectCache> Trial for ObjectTrial<O> {
     fn run(&mut self) -> Measurement {
         let quick = self.options.quick;
         let (repeating, passes) = (stopwatch::repeating(quick), &mut self.passes);
-        match (self.work, self.remote) {
-            (Work::Pair, _) => stopwatch::repeat(repeating, || pairs::<O>(&self.options, passes)),
-            (Work::Batch, _) => stopwatch::repeat(repeating, || batch::<O>(&mut self.held, passes)),
-            (Work::Remote, Err(why)) => Measurement::none(why),
-            (Work::Remote, Ok(remote)) => stopwatch::fastest(repeating, &mut self.fastest, || {
-                // Far more than the objects that are under way between the threads.
-                chunks::reserve(64);
-                remote(if quick { 300_000 } else { 2_000_000 })
-            }),
-        }
+        let round = match (self.work, &self.threads) {
+            (Work::Pair, _) => return stopwatch::repeat(repeating, || pairs::<O>(&self.options, passes)),
+            (Work::Batch, _) => return stopwatch::repeat(repeating, || batch::<O>(&mut self.held, passes)),
+            (_, Err(why)) => return Measurement::none(why),
+            (Work::FreedElsewhere, Ok(threads)) => threads.freed_elsewhere,
+            (Work::BothAtOnce, Ok(threads)) => threads.both_at_once,
+        };
+        stopwatch::fastest(repeating, &mut self.fastest, || {
+            // Far more than the objects that are under way between the threads.
+            chunks::reserve(64);
+            round(if quick { 300_000 } else { 2_000_000 })
+        })
     }
 }
