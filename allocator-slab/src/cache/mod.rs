@@ -29,9 +29,9 @@
 //!     head ───────────────────────────────────────────────────────────────────┴> index ───────┴> fresh
 //! ```
 //!
-//! The header has 48 bytes, the root up to 80 (with a lock of 16 bytes and a source of 8; less with smaller ones), on 64
-//! bits. The slots end with the slab, and the primary lacks those on which its root lies, so that the grid is the same
-//! everywhere.
+//! The header has 48 bytes, the root up to 80 (with a lock of 16 bytes and a source of 8; so much more as a larger source
+//! takes), on 64 bits. The slots end with the slab, and the primary lacks those on which its root lies, so that the grid is
+//! the same everywhere.
 //!
 //! Free slots are a stack: each holds the index of the next, in 2 bytes, or in 4 where a slab is larger than 128 KiB. So
 //! that is how large a slot is at least, whatever its type: `u8`, or `()`. Slots that were never handed out hold nothing:
