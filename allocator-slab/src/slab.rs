@@ -58,16 +58,20 @@ struct FreeSlot {
 pub struct Slab {
     /// The first of the free slots in the list: `total - used - shelved` of them, with `used = allocs - frees`.
     free: Option<NonNull<FreeSlot>>,
-    /// How often a slot was handed out, and given back; modulo 2^(bits of a word), as only differences count.
+    /// How often a slot was handed out; modulo 2^(bits of a word), as only differences count.
     allocs: usize,
-    frees: usize,
-    /// What was asked for with the live slots, where the owner of the slab says so, in bytes; modulo 2^(bits of a word), as
-    /// a slot may be given back with another size than it was asked for with.
-    requested: usize,
     /// A multiple of the size of a pointer, above 0.
     slot_size: usize,
+    /// What was asked for with the live slots, where the owner of the slab says so, in bytes; modulo 2^(bits of a word), as
+    /// a slot may be given back with another size than it was asked for with.
+    ///
+    /// Not beside `allocs` or `frees`: two neighbours that change in one call are loaded and stored as one vector, which
+    /// then waits until the store that another call made to one of them has left the processor's buffer.
+    requested: usize,
     /// The slots of all chunks.
     total: usize,
+    /// How often a slot was given back; as `allocs`.
+    frees: usize,
     /// `frees` when all free slots were last on the shelves of their chunks: as long as it stays, no chunk can have become
     /// wholly free.
     frees_at_shelving: usize,

@@ -61,8 +61,8 @@ fn never_more_of(slowest: usize, workload: &str, allocator: &str, most: &[(Actio
 /// Two instructions more than were counted when this was written are a change to look at.
 #[test]
 fn fast_paths_are_short() {
-    usually("bytes/lifo-64", "slab", [24, 23]);
-    usually("bytes/lifo-64", "slab-fine", [36, 35]);
+    usually("bytes/lifo-64", "slab", [23, 19]);
+    usually("bytes/lifo-64", "slab-fine", [25, 21]);
     usually("pages/hot-pair/4g", "radix", [28, 30]);
     usually("pages/hot-pair/4g", "buddy-pages", [28, 30]);
 }
@@ -75,7 +75,7 @@ const SLAB_FINE: u64 = 3000;
 #[test]
 fn the_worst_call_of_the_default_heap_is_bounded() {
     // A `dealloc` of a slot has one path.
-    let small = [(Action::Alloc, SLAB), (Action::Free, 23), (Action::Realloc, SLAB)];
+    let small = [(Action::Alloc, SLAB), (Action::Free, 19), (Action::Realloc, SLAB)];
     never_more("bytes/4-1024/10000-live-realloc", "slab", &small);
     // One of a large block is the buddy allocator's, which looks through a list of free blocks.
     let large = [(Action::Alloc, SLAB), (Action::Free, 470), (Action::Realloc, SLAB)];
@@ -84,7 +84,7 @@ fn the_worst_call_of_the_default_heap_is_bounded() {
 
 #[test]
 fn the_worst_call_of_the_heap_with_fine_classes_is_bounded() {
-    let most = [(Action::Alloc, SLAB_FINE), (Action::Free, 35), (Action::Realloc, SLAB_FINE)];
+    let most = [(Action::Alloc, SLAB_FINE), (Action::Free, 21), (Action::Realloc, SLAB_FINE)];
     never_more("bytes/fixed-64/10000-live", "slab-fine", &most[..2]);
     never_more("bytes/4-1024/10000-live-realloc", "slab-fine", &most);
     never_more("bytes/4-64k/300-live-realloc", "slab-fine", &most);
@@ -95,7 +95,7 @@ fn the_worst_call_of_the_heap_with_fine_classes_is_bounded() {
 /// of the 88 fine classes whether it has anything to give back.
 #[test]
 fn the_worst_call_after_reclaim_is_bounded_where_memory_is_short() {
-    for (allocator, alloc, dealloc) in [("slab", SLAB, 23), ("slab-fine", 2 * SLAB_FINE, 35)] {
+    for (allocator, alloc, dealloc) in [("slab", SLAB, 19), ("slab-fine", 2 * SLAB_FINE, 21)] {
         for workload in ["short/4-1024/512k", "short/4-1024/8m"] {
             let refused = never_more(workload, allocator, &[(Action::Alloc, alloc), (Action::Free, dealloc)]);
             assert!(refused.is_none_or(|refused| refused > 0), "{workload} is not short of memory");
