@@ -298,16 +298,18 @@ impl<C: SizeClasses, B: ByteAllocator> SlabByteAllocator<C, B> {
     }
 
     /// Puts up to `slots` free slots of a class on the shelves of their chunks, and counts `slots` down. Where none of the
-    /// class is live, and `slots` are more than it has, they need not be looked at.
+    /// class is live, and `slots` are more than it has, it is enough to look at the chunks, which are counted then.
     ///
     /// O(slots × log(chunks)), or O(chunks of the class).
     fn shelve(&mut self, class: usize, slots: &mut usize) {
         let slab = &mut self.slabs.as_mut()[class];
-        if slab.used_slots() == 0 && *slots > slab.total_slots() {
-            self.wholly_free += self.chunks.shelve_all(slab);
+        if slab.to_shelve() == 0 {
             return;
         }
-        if slab.to_shelve() == 0 {
+        if slab.used_slots() == 0 && *slots > slab.total_slots() && slab.chunks() <= slab.listed() {
+            // So many are looked at, then.
+            *slots -= slab.chunks();
+            self.wholly_free += self.chunks.shelve_all(slab);
             return;
         }
         let mut last: Option<Found> = None;
@@ -360,7 +362,8 @@ impl<C: SizeClasses, B: ByteAllocator> SlabByteAllocator<C, B> {
 
     /// Looks for chunks that are wholly free and gives them back to the backing, in steps as small as one likes: looks at up
     /// to `budget` free slots and, where no slot is left to be looked at, at chunks. Returns how many slots are to be looked
-    /// at, and chunks to be given back: 0 when nothing is left to do.
+    /// at, and chunks to be given back: 0 when nothing is left to do. That may be less by more than `budget`, as it is
+    /// enough to look at the chunks of a class without live slots.
     ///
     /// What is done here ahead of time, a request that finds memory short need not do: then only slots freed since are to
     /// be looked at.

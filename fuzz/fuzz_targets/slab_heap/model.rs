@@ -281,7 +281,8 @@ impl<H: Heap> Model<H> {
         let Some(slab) = self.heap.slab_mut() else { return };
         let before = slab.reclaim(0);
         let left = slab.reclaim(budget);
-        assert!(left <= before && before - left <= budget, "reclaim({budget}): {before} slots, then {left}");
+        // Less by more than the budget, where a class has no live slots. Without a budget, nothing is done.
+        assert!(left <= before && (budget > 0 || left == before), "reclaim({budget}): {before} slots, then {left}");
         self.check_unchanged(format_args!("reclaim({budget})"));
         if left == 0 {
             assert_eq!(self.trim(), 0, "nothing was left to do");
