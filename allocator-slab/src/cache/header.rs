@@ -239,13 +239,14 @@ impl<C: Config> SlabRef<C> {
         }
     }
 
-    /// Takes a free slot. O(1): two loads and a store for the stack, the bit, the count.
+    /// Takes a free slot; the slot, and whether it was the last. O(1): two loads and a store for the stack, the bit, the
+    /// count.
     ///
     /// # Safety
     ///
     /// The caller has the lock, and a slot is free.
     #[inline(always)]
-    pub(super) unsafe fn pop(self) -> Result<NonNull<u8>, Scribbled> {
+    pub(super) unsafe fn pop(self) -> Result<(NonNull<u8>, bool), Scribbled> {
         // SAFETY: the caller has the lock.
         let (header, index, fresh) = unsafe {
             let header = &*self.header.as_ptr();
@@ -279,9 +280,10 @@ impl<C: Config> SlabRef<C> {
                 header.fresh.set(next);
             }
             header.head.set(next);
-            header.used.set(header.used.get() + 1);
+            let used = header.used.get() + 1;
+            header.used.set(used);
+            Ok((self.slot(index), used == header.slots))
         }
-        Ok(self.slot(index))
     }
 
     /// Takes a slot back, unless it is free. O(1). How many are live then.

@@ -47,6 +47,24 @@ enum Missing {
     Trust,
 }
 
+/// What came of it when no slot was at hand. Unlike a `Result` with the same in it, it is returned in registers, so that the
+/// slot that is at hand is not sent through memory either.
+struct Otherwise {
+    slot: Option<NonNull<u8>>,
+    /// Why there is none.
+    error: SlabError,
+}
+
+impl Otherwise {
+    fn found(slot: NonNull<u8>) -> Self {
+        Self { slot: Some(slot), error: SlabError::OutOfMemory }
+    }
+
+    fn refused(error: SlabError) -> Self {
+        Self { slot: None, error }
+    }
+}
+
 /// All slabs of a cache: the pointer of a handle.
 pub(super) struct Hierarchy<C> {
     primary: NonNull<Header>,
@@ -193,12 +211,12 @@ impl<C: Config> Hierarchy<C> {
     pub(super) fn take(self) -> Result<NonNull<u8>> {
         let guard = self.lock();
         // SAFETY: this thread has the lock.
-        let taken = unsafe { self.take_locked() };
-        drop(guard);
-        match taken {
-            Ok(slot) => Ok(slot),
-            Err(missing) => self.take_otherwise(missing),
+        if let Some(slot) = unsafe { self.take_locked() } {
+            return Ok(slot);
         }
+        // SAFETY: as above.
+        let Otherwise { slot, error } = unsafe { self.take_otherwise(guard) };
+        slot.ok_or(error)
     }
 
     /// Takes as many slots as `put` has room for, under one lock while they last: `put` gets each, and says whether it
@@ -206,55 +224,59 @@ impl<C: Config> Hierarchy<C> {
     pub(super) fn take_many(self, mut put: impl FnMut(NonNull<u8>) -> bool) -> Result<()> {
         loop {
             let guard = self.lock();
-            let missing = loop {
-                // SAFETY: this thread has the lock.
-                match unsafe { self.take_locked() } {
-                    Ok(slot) if put(slot) => {}
-                    Ok(_) => return Ok(()),
-                    Err(missing) => break missing,
+            // SAFETY: this thread has the lock.
+            while let Some(slot) = unsafe { self.take_locked() } {
+                if !put(slot) {
+                    return Ok(());
                 }
-            };
-            drop(guard);
-            if !put(self.take_otherwise(missing)?) {
+            }
+            // SAFETY: as above.
+            let Otherwise { slot, error } = unsafe { self.take_otherwise(guard) };
+            if !put(slot.ok_or(error)?) {
                 return Ok(());
             }
         }
     }
 
+    /// A slot of the first slab with room, where there is one and its stack is as it should be.
+    ///
     /// # Safety
     ///
     /// The caller has the lock.
     #[inline(always)]
-    unsafe fn take_locked(self) -> core::result::Result<NonNull<u8>, Missing> {
+    unsafe fn take_locked(self) -> Option<NonNull<u8>> {
         let root = self.root();
         // SAFETY: the caller has the lock; what is on the lists are slabs, and those on `room` have a free slot.
         unsafe {
-            let Some(header) = root.room.first() else { return self.take_from_empty() };
-            let slab = self.slab(header);
-            let Ok(slot) = slab.pop() else { return Err(self.mend(slab)) };
+            let slab = self.slab(root.room.first()?);
+            let (slot, was_last) = slab.pop().ok()?;
             root.used.set(root.used.get() + 1);
-            if slab.used() == slab.slots() {
+            if was_last {
                 self.now_full(slab);
             }
             if !used_keeps::<C>() {
                 root.refs.join();
             }
-            Ok(slot)
+            Some(slot)
         }
     }
 
+    /// A slot of an empty slab; or why there is none.
+    ///
     /// # Safety
     ///
-    /// The caller has the lock, and no slab has room.
-    #[cold]
+    /// The caller has the lock, and [`take_locked`](Self::take_locked) has given none.
     unsafe fn take_from_empty(self) -> core::result::Result<NonNull<u8>, Missing> {
         let root = self.root();
-        // SAFETY: the caller has the lock; a slab on `empty` has room, so this comes back here once at most.
+        // SAFETY: the caller has the lock; a slab on `empty` has room.
         unsafe {
+            if let Some(scribbled) = root.room.first() {
+                return Err(self.mend(self.slab(scribbled)));
+            }
             let header = root.empty.first().ok_or(Missing::Room)?;
             root.empty.unlink(header);
             root.room.push(header);
-            self.take_locked()
+            self.take_locked().ok_or_else(|| self.mend(self.slab(header)))
         }
     }
 
@@ -294,30 +316,46 @@ impl<C: Config> Hierarchy<C> {
         unsafe { faults.set(faults.get().saturating_add(1)) }
     }
 
-    /// A slot of a new slab, where it is only room that was missing.
+    /// A slot that is not at hand: of an empty slab, or of a new one.
+    ///
+    /// # Safety
+    ///
+    /// The guard is that of this hierarchy's lock, and [`take_locked`](Self::take_locked) has given none under it.
     #[cold]
-    fn take_otherwise(self, missing: Missing) -> Result<NonNull<u8>> {
-        let Missing::Room = missing else { return Err(SlabError::FatalError) };
+    unsafe fn take_otherwise<'a>(self, guard: Guard<'a, C>) -> Otherwise
+    where
+        C: 'a,
+    {
+        // SAFETY: this thread has the lock.
+        let taken = unsafe { self.take_from_empty() };
+        drop(guard);
+        match taken {
+            Ok(slot) => Otherwise::found(slot),
+            Err(Missing::Trust) => Otherwise::refused(SlabError::FatalError),
+            Err(Missing::Room) => self.take_from_new(),
+        }
+    }
+
+    /// A slot of a new slab.
+    fn take_from_new(self) -> Otherwise {
         // Outside of the lock: the source may take its time, or use other caches.
         let block = obtain::<C>(self.source());
         // SAFETY: the block is as the layout says, and nobody else's.
         let slab = block.map(|block| unsafe { SlabRef::<C>::create(block, Some(self.primary)) });
-        let guard = self.lock();
-        if let Ok(slab) = slab {
-            // SAFETY: this thread has the lock, and the slab is on no list.
-            unsafe {
+        let _guard = self.lock();
+        // SAFETY: this thread has the lock, and the slab is on no list.
+        unsafe {
+            if let Ok(slab) = slab {
                 self.root().slabs.set(self.root().slabs.get() + 1);
                 self.root().room.push(slab.header());
             }
+            // Where the source has given nothing, others may have given slots back meanwhile.
+            match (self.take_locked().ok_or(()).or_else(|()| self.take_from_empty()), slab) {
+                (Ok(slot), _) => Otherwise::found(slot),
+                (Err(Missing::Room), Err(error)) => Otherwise::refused(error),
+                (Err(_), _) => Otherwise::refused(SlabError::FatalError),
+            }
         }
-        // Where the source has given nothing, others may have given slots back meanwhile.
-        // SAFETY: this thread has the lock.
-        let taken = unsafe { self.take_locked() };
-        drop(guard);
-        taken.map_err(|missing| match (missing, slab) {
-            (Missing::Room, Err(error)) => error,
-            _ => SlabError::FatalError,
-        })
     }
 
     /// Takes a slot back; frees the hierarchy if nothing keeps it any more. O(1), but for the source.

@@ -44,8 +44,6 @@ const ALLOCATORS: &[(&str, AllocatorInfo)] = &[
         "size classes over a buddy heap: `SlabByteAllocator`, and `Slab` for objects"),
     ours("slab-cache", "allocator-slab", &[Objects], "slabs of 64 KiB with headers: `SlabCache` with `NoLock`"),
     ours("slab-cache-spin", "allocator-slab", &[Objects], "the same with `SpinLock`"),
-    ours("slab-cache-atomics", "allocator-slab", &[Objects],
-        "a yardstick, that with `NoLock` and an uncontended atomic exchange and store beside each call"),
     ours("slab-fine", "allocator-slab", IN_POOL,
         "eight size classes for each doubling over a TLSF heap: `SlabByteAllocator<FineClasses, TlsfByteAllocator>`"),
     ours("tlsf", "allocator-tlsf", IN_POOL, "two-level segregated fit: `TlsfByteAllocator`"),

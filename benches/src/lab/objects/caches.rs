@@ -3,7 +3,6 @@
 use std::alloc::Layout;
 use std::mem::MaybeUninit;
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use allocator::Slab;
 use allocator::slab::{self, SlabSource, locks as our_locks};
@@ -224,43 +223,6 @@ impl FreedAnywhere for CacheShared {
 impl SharedCache for CacheShared {
     fn handle(&self) -> Self {
         Self(self.0.clone())
-    }
-}
-
-/// The family's cache without a lock, and beside each call what a lock costs at least where nobody else wants it: an
-/// atomic exchange and a store. A cache with a lock can be measured against that.
-pub(super) struct CacheAndAtomics {
-    cache: Cache,
-    flag: AtomicBool,
-}
-
-impl CacheAndAtomics {
-    #[inline(always)]
-    fn beside<R>(&mut self, call: impl FnOnce(&mut Cache) -> R) -> R {
-        // The answer is waited for, as that of a lock is.
-        assert!(self.flag.compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed).is_ok());
-        let result = call(&mut self.cache);
-        self.flag.store(false, Ordering::Release);
-        result
-    }
-}
-
-impl ObjectCache for CacheAndAtomics {
-    const NAME: &'static str = "slab-cache-atomics";
-    type Held = OurHeld<our_locks::NoLock>;
-
-    fn new() -> Option<Self> {
-        Some(Self { cache: Cache::new()?, flag: AtomicBool::new(false) })
-    }
-
-    #[inline]
-    fn alloc(&mut self, first: u64) -> Option<Self::Held> {
-        self.beside(|cache| cache.alloc(first))
-    }
-
-    #[inline]
-    fn free(&mut self, held: Self::Held) -> u64 {
-        self.beside(|cache| cache.free(held))
     }
 }
 

@@ -70,7 +70,6 @@ pub fn visit_caches(visitor: &mut impl ObjectVisitor) {
     visitor.visit::<caches::SlabSlots>(Err("a slab has no lock: its owner alone gives slots back"));
     visitor.visit::<caches::Cache>(Ok(Threads::with::<caches::CacheShared>()));
     visitor.visit::<caches::CacheShared>(Ok(Threads::with::<caches::CacheShared>()));
-    visitor.visit::<caches::CacheAndAtomics>(Err("it has no lock; it shows what one costs at least"));
     visitor.visit::<caches::Attachable>(Ok(Threads::with::<caches::AttachableShared>()));
     #[cfg(feature = "hosted")]
     {
