@@ -9,7 +9,7 @@ use super::support::*;
 use crate::cache::locks::{LockTrait, NoLock, SpinLock};
 
 /// Some for each of a few slabs.
-const OBJECTS: u64 = 450;
+const OBJECTS: u64 = if cfg!(miri) { 130 } else { 450 };
 
 /// Does the same work with a source that fails at one call, or from one call on, for each call: whatever fails, what was
 /// had is still there, and the work can go on once the source does.
@@ -31,7 +31,9 @@ fn fail_at_every_call<L: LockTrait>(only_once: bool) {
             });
             assert!(taken.is_ok() || !only_once);
             boxes.extend(taken);
-            cache.validate().unwrap();
+            if !cfg!(miri) || failed > 0 && number % 8 == 0 {
+                cache.validate().unwrap();
+            }
         }
         assert!(boxes.iter().map(|number| **number).eq(0..boxes.len() as u64));
         boxes.clear();
@@ -53,7 +55,7 @@ fn fail_at_every_call<L: LockTrait>(only_once: bool) {
         drop(cache);
         assert_eq!(heap.live(), 0);
         if failed == 0 && refused == 0 {
-            assert!(from > 12, "the source was called for slabs");
+            assert!(from > OBJECTS as usize / 40, "the source was called for slabs");
             return;
         }
     }
@@ -62,9 +64,12 @@ fn fail_at_every_call<L: LockTrait>(only_once: bool) {
 #[test]
 fn a_source_that_fails_at_any_call_loses_nothing() {
     for only_once in [false, true] {
-        fail_at_every_call::<NoLock>(only_once);
-        fail_at_every_call::<SpinLock>(only_once);
+        // The two ways of counting references.
         fail_at_every_call::<AnyLock>(only_once);
+        fail_at_every_call::<SpinLock>(only_once);
+        if !cfg!(miri) {
+            fail_at_every_call::<NoLock>(only_once);
+        }
     }
 }
 
@@ -147,12 +152,16 @@ fn a_source_panics<L: LockTrait>() {
     assert!(catch_unwind(AssertUnwindSafe(|| cache.alloc_with(1))).is_err());
     cache.validate().unwrap();
     source.panics.store(false, SeqCst);
-    let mut more: Vec<_> = (0..200).map(|number| cache.alloc_with(number).unwrap()).collect();
+    let more = if cfg!(miri) { 130 } else { 200 };
+    let mut more: Vec<_> = (0..more).map(|number| cache.alloc_with(number).unwrap()).collect();
     source.panics.store(true, SeqCst);
     let mut panics = 0;
     while let Some(object) = more.pop() {
-        panics += u32::from(catch_unwind(AssertUnwindSafe(|| drop(object))).is_err());
-        cache.validate().unwrap();
+        let panicked = catch_unwind(AssertUnwindSafe(|| drop(object))).is_err();
+        panics += u32::from(panicked);
+        if panicked || !cfg!(miri) {
+            cache.validate().unwrap();
+        }
     }
     assert!(panics > 1);
     source.panics.store(false, SeqCst);
