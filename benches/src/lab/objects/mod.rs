@@ -47,7 +47,7 @@ pub trait SharedCache: FreedAnywhere + Send + 'static {
 /// A round of a workload with two threads, of so many objects.
 type Round = fn(objects: usize) -> Measurement;
 
-/// What two threads do with an allocator of objects; see [`threads`].
+/// What two threads do with an allocator of objects.
 pub struct Threads {
     freed_elsewhere: Round,
     both_at_once: Round,
