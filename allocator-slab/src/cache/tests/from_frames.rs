@@ -35,11 +35,11 @@ fn source(frames: &Frames) -> PageSource<&Frames> {
 #[test]
 fn slabs_of_several_pages_are_aligned_to_their_size() {
     let frames = frames(64);
-    let cache = SlabCache::<u64, NoLock, 16_384, _>::with_source(source(&frames)).unwrap();
-    let boxes: Vec<_> = core::iter::from_fn(|| cache.alloc_with(7).ok()).collect();
+    let cache = SlabCache::<[u64; 64], NoLock, 16_384, _>::with_source(source(&frames)).unwrap();
+    let boxes: Vec<_> = core::iter::from_fn(|| cache.alloc_with([7; 64]).ok()).collect();
     // One of the sixteen aligned runs lacks the page that was taken.
     assert_eq!((cache.statistics().slabs, frames.with(|frames| frames.used_pages())), (15, 61));
-    assert!(boxes.iter().all(|number| **number == 7));
+    assert!(boxes.iter().all(|numbers| **numbers == [7; 64]));
     cache.validate().unwrap();
     drop((boxes, cache));
     assert_eq!(frames.with(|frames| frames.used_pages()), 1);
