@@ -105,7 +105,7 @@ fn other_shapes_have_other_magic() {
     let magics = [
         Checked::<u64, 16, 4096>::MAGIC,
         Checked::<u32, 16, 4096>::MAGIC,
-        Checked::<[u32; 2], 16, 4096>::MAGIC,
+        Checked::<[u16; 4], 16, 4096>::MAGIC,
         Checked::<u64, 0, 4096>::MAGIC,
         Checked::<u64, 16, 8192>::MAGIC,
         <Shape<u64, NoLock, 512, Source> as Config>::MAGIC,
