@@ -17,7 +17,7 @@ fn boxes_outlive_all_handles<L: LockTrait>() {
     let heap = Heap::default();
     let cache = SlabCache::<String, L, 512, _>::with_source(&heap).unwrap();
     let clone = cache.clone();
-    let mut boxes: Vec<_> = (0..100).map(|n: u32| cache.alloc_with(n.to_string()).unwrap()).collect();
+    let mut boxes: Vec<_> = (0..200).map(|n: u32| cache.alloc_with(n.to_string()).unwrap()).collect();
     drop(cache);
     drop(clone);
     let slabs = heap.live();
@@ -25,7 +25,7 @@ fn boxes_outlive_all_handles<L: LockTrait>() {
     while boxes.len() > 1 {
         boxes.remove(boxes.len() / 3);
     }
-    assert_eq!(*boxes[0], "99");
+    assert_eq!(*boxes[0], "199");
     assert!(heap.live() > 0 && heap.live() < slabs);
     drop(boxes);
     assert_eq!(heap.live(), 0);
