@@ -186,5 +186,8 @@ fn a_field_pointer_is_that_of_the_field_wherever_the_struct_is() {
     }
     assert_eq!((pair.first, pair.second), (10, 20));
     let dangling = core::ptr::NonNull::<Pair>::dangling();
-    assert_eq!(crate::get_field_ptr!(dangling, second).addr().get(), dangling.addr().get() + 8);
+    assert_eq!(
+        crate::get_field_ptr!(dangling, second).addr().get(),
+        dangling.addr().get() + core::mem::offset_of!(Pair, second)
+    );
 }

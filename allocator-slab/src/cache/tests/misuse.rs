@@ -95,7 +95,8 @@ fn foreign_pointers_are_no_boxes() {
         assert_eq!(from_raw(unsafe { foreign.add(index) }), Some(SlabError::InvalidPointer));
     }
     for offset in (0..512).filter(|&offset| at(offset) != slab) {
-        let expected = if offset % 8 == 0 { SlabError::InvalidPointer } else { SlabError::AlignmentMismatch };
+        let expected =
+            if offset % align_of::<u64>() == 0 { SlabError::InvalidPointer } else { SlabError::AlignmentMismatch };
         assert_eq!(from_raw(at(offset)), Some(expected), "at {offset}");
     }
     assert_eq!(from_raw(NonNull::new(core::ptr::without_provenance_mut(8)).unwrap()), Some(SlabError::InvalidPointer));
