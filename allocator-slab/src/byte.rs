@@ -10,12 +10,16 @@ use allocator_core::address::widen;
 use allocator_core::traits::realloc_by_moving;
 use allocator_core::{AllocError, AllocResult, BaseAllocator, ByteAllocator, Region, RegionTable};
 
-use crate::chunks::by_address::Found;
 use crate::chunks::{Chunk, ChunkTable, chunk_layout};
 use crate::classes::{PowerOfTwoClasses, SizeClasses};
 use crate::slab::{Slab, sensible};
 use crate::statistics::Statistics;
 use crate::supply::Supply;
+
+mod reclaim;
+#[cfg(test)]
+mod tests;
+mod validate;
 
 /// How many slots a slab grows by, while memory is plentiful.
 pub const SET_SIZE: usize = 64;
@@ -266,186 +270,6 @@ impl<C: SizeClasses, B: ByteAllocator> SlabByteAllocator<C, B> {
         Err(AllocError::NoMemory)
     }
 
-    /// Tries `request`, and as long as there is no memory for it, again after giving free chunks back to the backing: one,
-    /// then twice as many, and so on, so that not many more go than the request needs.
-    #[inline]
-    fn or_reclaim<T>(&mut self, mut request: impl FnMut(&mut Self) -> AllocResult<T>) -> AllocResult<T> {
-        match request(self) {
-            Err(AllocError::NoMemory) => {}
-            answer => return answer,
-        }
-        let mut chunks = 1;
-        while self.give_back(chunks) {
-            match request(self) {
-                Err(AllocError::NoMemory) => chunks = chunks.saturating_mul(2),
-                answer => return answer,
-            }
-        }
-        Err(AllocError::NoMemory)
-    }
-
-    /// Gives so many wholly free chunks back to the backing, or all that there are: whether any.
-    #[cold]
-    #[inline(never)]
-    fn give_back(&mut self, chunks: usize) -> bool {
-        for class in 0..C::SLOT_SIZES.len() {
-            if self.wholly_free >= chunks {
-                break;
-            }
-            self.shelve(class, &mut { usize::MAX });
-        }
-        self.sweep(chunks, usize::MAX) > 0
-    }
-
-    /// Puts up to `slots` free slots of a class on the shelves of their chunks, and counts `slots` down. Where none of the
-    /// class is live, and `slots` are more than it has, it is enough to look at the chunks, which are counted then.
-    ///
-    /// O(slots × log(chunks)), or O(chunks of the class).
-    fn shelve(&mut self, class: usize, slots: &mut usize) {
-        let slab = &mut self.slabs.as_mut()[class];
-        if slab.to_shelve() == 0 {
-            return;
-        }
-        if slab.used_slots() == 0 && *slots > slab.total_slots() && slab.chunks() <= slab.listed() {
-            // So many are looked at, then.
-            *slots -= slab.chunks();
-            self.wholly_free += self.chunks.shelve_all(slab);
-            return;
-        }
-        let mut last: Option<Found> = None;
-        while *slots > 0 || slab.listed() == 0 {
-            let Some(slot) = slab.take_to_shelve() else { break };
-            *slots -= 1;
-            let address = slot.addr().get();
-            let Some(found) = last.filter(|found| found.holds(address)).or_else(|| self.chunks.find(address)) else {
-                debug_assert!(false, "a free slot lies in a chunk");
-                break;
-            };
-            last = Some(found);
-            // SAFETY: the slot is free, and the chunk is the one that it lies in.
-            unsafe { slab.shelve(slot, self.chunks.get_mut(found.link)) };
-            self.wholly_free += usize::from(self.chunks.has_shelved(found.link, slab));
-        }
-    }
-
-    /// Looks at up to `looks` chunks in the order of their addresses, going on where it stopped the last time, and gives up to
-    /// `chunks` of them back that are wholly free: how many. O(looks × log(chunks)).
-    ///
-    /// By address, since a backing that merges free blocks with their neighbours has the least to do then.
-    fn sweep(&mut self, chunks: usize, looks: usize) -> usize {
-        let mut given = 0;
-        for _ in 0..looks {
-            if given == chunks || self.wholly_free == 0 {
-                break;
-            }
-            let Some(link) = self.chunks.at_or_above(self.sweep_from).or_else(|| self.chunks.at_or_above(0)) else {
-                break;
-            };
-            let chunk = *self.chunks.get(link);
-            self.sweep_from = chunk.start.addr().get() + 1;
-            if !chunk.is_wholly_free() {
-                continue;
-            }
-            let slabs = self.slabs.as_mut();
-            let class = usize::from(chunk.class);
-            slabs[class].forget(&chunk);
-            self.chunks.remove(link, slabs, &mut self.supply);
-            self.wholly_free -= 1;
-            given += 1;
-            if let Some(layout) = chunk.layout(C::SLOT_SIZES[class], C::MOST_ALIGNED) {
-                // SAFETY: the chunk was taken with this layout; all of its slots are on its shelf, and go with it.
-                unsafe { self.supply.give(chunk.start, layout) };
-            }
-        }
-        given
-    }
-
-    /// Looks for chunks that are wholly free and gives them back to the backing, in steps as small as one likes: looks at up
-    /// to `budget` free slots and, where no slot is left to be looked at, at chunks. Returns how many slots are to be looked
-    /// at, and chunks to be given back: 0 when nothing is left to do. That may be less by more than `budget`, as it is
-    /// enough to look at the chunks of a class without live slots.
-    ///
-    /// What is done here ahead of time, a request that finds memory short need not do: then only slots freed since are to
-    /// be looked at.
-    ///
-    /// # Time complexity
-    ///
-    /// O(`budget` × log(chunks)), at most `budget` requests to the backing. A slot is looked at once after it was freed.
-    ///
-    /// # Examples
-    ///
-    /// In the idle loop of a system that wants its allocations short:
-    ///
-    /// ```
-    /// use core::alloc::Layout;
-    /// use allocator_core::{BaseAllocator, ByteAllocator};
-    /// use allocator_slab::SlabByteAllocator;
-    ///
-    /// let mut pool = vec![0u64; 4096];
-    /// let mut heap = SlabByteAllocator::new();
-    /// // SAFETY: nothing else uses the pool while the heap does.
-    /// unsafe { heap.init(pool.as_mut_ptr() as usize, 32 << 10)? };
-    /// let blocks = [(); 100].map(|()| heap.alloc(Layout::new::<[u64; 8]>()).unwrap());
-    /// for block in blocks {
-    ///     // SAFETY: the block came from this heap with this layout.
-    ///     unsafe { heap.dealloc(block, Layout::new::<[u64; 8]>()) };
-    /// }
-    /// assert!(heap.backing().used_bytes() > 0);
-    /// while heap.reclaim(16) > 0 {
-    ///     // Time for something else.
-    /// }
-    /// assert_eq!(heap.backing().used_bytes(), 0);
-    /// # Ok::<(), allocator_core::AllocError>(())
-    /// ```
-    pub fn reclaim(&mut self, budget: usize) -> usize {
-        let mut slots = budget;
-        let classes = C::SLOT_SIZES.len();
-        for _ in 0..classes {
-            self.shelve(self.next_to_reclaim, &mut slots);
-            // The next call goes on where this one stops, so that no class has to wait for the others for ever.
-            if slots == 0 {
-                break;
-            }
-            self.next_to_reclaim = (self.next_to_reclaim + 1) % classes;
-        }
-        self.sweep(usize::MAX, slots);
-        self.slabs().iter().map(Slab::to_shelve).sum::<usize>() + self.wholly_free
-    }
-
-    /// Gives every wholly free chunk back to the backing now, instead of when memory has run out, and returns how many bytes
-    /// that are for the backing.
-    ///
-    /// Over [`PageBacked`](allocator_core::PageBacked) that is memory for the page allocator. For the same in bounded steps
-    /// there is [`reclaim`](Self::reclaim).
-    ///
-    /// # Time complexity
-    ///
-    /// As for a request that finds memory short, at its worst.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use core::alloc::Layout;
-    /// use allocator_core::{BaseAllocator, ByteAllocator};
-    /// use allocator_slab::SlabByteAllocator;
-    ///
-    /// let mut pool = vec![0u64; 4096];
-    /// let mut heap = SlabByteAllocator::new();
-    /// // SAFETY: nothing else uses the pool while the heap does.
-    /// unsafe { heap.init(pool.as_mut_ptr() as usize, 32 << 10)? };
-    /// let block = heap.alloc(Layout::new::<[u64; 8]>())?;
-    /// assert_eq!(heap.trim(), 0, "the block lies in the only chunk");
-    /// // SAFETY: the block came from this heap with this layout.
-    /// unsafe { heap.dealloc(block, Layout::new::<[u64; 8]>()) };
-    /// assert!(heap.trim() >= 64 && heap.backing().used_bytes() == 0);
-    /// # Ok::<(), allocator_core::AllocError>(())
-    /// ```
-    pub fn trim(&mut self) -> usize {
-        let before = self.supply.held();
-        self.give_back(usize::MAX);
-        before - self.supply.held()
-    }
-
     /// The largest block that can be had now, in bytes, at the alignment of a word; 0 if there is none.
     ///
     /// Found by trying: what is wholly free goes back to the backing first, as for a request that finds memory short.
@@ -541,82 +365,6 @@ impl<C: SizeClasses, B: ByteAllocator> SlabByteAllocator<C, B> {
             slabs: self.slabs(),
         }
     }
-
-    /// Counts everything again: that every free slot is a slot of a chunk of its class, and in the list once; that the
-    /// slabs have the slots of their chunks, less the live ones, in their lists and on the shelves; and that the chunks and their table fit
-    /// in what the heap holds of its backing. O(free slots × log(chunks) + chunks).
-    ///
-    /// For tests, and for looking at a heap that somebody has scribbled over.
-    ///
-    /// # Errors
-    ///
-    /// What does not hold, the first of it that is found.
-    pub fn validate(&self) -> Result<(), &'static str> {
-        let mut slots = 0;
-        let mut bytes = self.chunks.segment_bytes();
-        for (class, (slab, &slot_size)) in self.slabs.as_ref().iter().zip(C::SLOT_SIZES).enumerate() {
-            let of_class = self.chunks.iter().filter(|chunk| usize::from(chunk.class) == class);
-            let slots_of_class = of_class.map(|chunk| usize::from(chunk.slots)).sum::<usize>();
-            ensure(slab.slot_size() == slot_size, "a slab has slots of another size than its class")?;
-            ensure(slab.total_slots() == slots_of_class, "the slots of a slab are not those of its chunks")?;
-            ensure(slab.used_slots() <= slab.total_slots(), "a slab has more slots in use than it has")?;
-            slots += slots_of_class;
-            bytes += slots_of_class * slot_size;
-        }
-        let all = self.chunks.iter().map(|chunk| usize::from(chunk.slots)).sum::<usize>();
-        ensure(slots == all, "a chunk is of no class")?;
-        ensure(bytes <= self.supply.held(), "the chunks and their table are more than the heap holds")?;
-        ensure(self.supply.held() <= self.supply.backing.used_bytes(), "the heap holds more than the backing gave")?;
-        self.chunks.validate()?;
-        let mut wholly_free = 0;
-        for (class, slab) in self.slabs.as_ref().iter().enumerate() {
-            let of_list = self.count_linked(class, slab.free_slots(), slab.listed())?;
-            ensure(of_list == slab.listed(), "free slots are missing in the list")?;
-            let (mut chunks, mut shelved, mut shelves_are_over) = (0, 0, false);
-            for chunk in self.chunks.of_slab(slab) {
-                chunks += 1;
-                ensure(chunks <= slab.chunks(), "the ring of chunks has more of them than the slab")?;
-                ensure(usize::from(chunk.class) == class, "a chunk is in the ring of another class")?;
-                shelved += usize::from(chunk.shelved);
-                if chunk.is_wholly_free() {
-                    // Its slots may be without links, as it will not give them away any more.
-                    wholly_free += 1;
-                    shelves_are_over = true;
-                    continue;
-                }
-                ensure(chunk.shelved == 0 || !shelves_are_over, "a chunk with a shelf comes behind one without")?;
-                shelves_are_over |= chunk.shelved == 0;
-                let on_shelf = self.count_linked(class, slab.shelf_of(chunk), usize::from(chunk.shelved))?;
-                ensure(on_shelf == usize::from(chunk.shelved), "free slots are missing on a shelf")?;
-            }
-            ensure(chunks == slab.chunks(), "chunks are missing in a ring")?;
-            ensure(shelved == slab.shelved(), "the slots on shelves are not as many as the slab thinks")?;
-        }
-        ensure(wholly_free == self.wholly_free, "the chunks that are wholly free are not as many as the heap thinks")
-    }
-
-    /// How many slots these are, each of which is one of a chunk of this class; not more than `most`. As each holds one
-    /// link, one that comes twice makes them go in circles.
-    fn count_linked(
-        &self,
-        class: usize,
-        slots: impl Iterator<Item = NonNull<u8>>,
-        most: usize,
-    ) -> Result<usize, &'static str> {
-        let slot_size = C::SLOT_SIZES[class];
-        let mut count = 0;
-        for slot in slots {
-            count += 1;
-            ensure(count <= most, "the list of free slots goes in circles")?;
-            let found = self.chunks.find(slot.addr().get()).ok_or("a free slot lies below all chunks")?;
-            let chunk = self.chunks.get(found.link);
-            let offset = slot.addr().get() - chunk.start.addr().get();
-            ensure(usize::from(chunk.class) == class, "a free slot lies in a chunk of another class")?;
-            ensure(offset / slot_size < usize::from(chunk.slots), "a free slot lies behind its chunk")?;
-            ensure(offset.is_multiple_of(slot_size), "a free slot lies between two")?;
-        }
-        Ok(count)
-    }
 }
 
 /// How many slots a chunk has that is to have `wanted` of them: as many as fit in the block that the backing gives for
@@ -637,10 +385,6 @@ fn fitting<C: SizeClasses, B: ByteAllocator>(
     }
     let power = 1 << (wanted * slot_size).ilog2();
     Some(fit((power / slot_size).max(1))?.0)
-}
-
-fn ensure(holds: bool, otherwise: &'static str) -> Result<(), &'static str> {
-    if holds { Ok(()) } else { Err(otherwise) }
 }
 
 impl<C: SizeClasses, B: ByteAllocator> BaseAllocator for SlabByteAllocator<C, B> {
@@ -771,6 +515,3 @@ impl<C: SizeClasses, B: fmt::Debug> fmt::Debug for SlabByteAllocator<C, B> {
             .finish()
     }
 }
-
-#[cfg(test)]
-mod tests;

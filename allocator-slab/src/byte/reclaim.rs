@@ -1,0 +1,190 @@
+//! How free slots become memory of the backing again: shelves, and chunks that are wholly free.
+
+use allocator_core::{AllocError, AllocResult, ByteAllocator};
+
+use super::SlabByteAllocator;
+use crate::chunks::by_address::Found;
+use crate::classes::SizeClasses;
+use crate::slab::Slab;
+
+impl<C: SizeClasses, B: ByteAllocator> SlabByteAllocator<C, B> {
+    /// Tries `request`, and as long as there is no memory for it, again after giving free chunks back to the backing: one,
+    /// then twice as many, and so on, so that not many more go than the request needs.
+    #[inline]
+    pub(super) fn or_reclaim<T>(&mut self, mut request: impl FnMut(&mut Self) -> AllocResult<T>) -> AllocResult<T> {
+        match request(self) {
+            Err(AllocError::NoMemory) => {}
+            answer => return answer,
+        }
+        let mut chunks = 1;
+        while self.give_back(chunks) {
+            match request(self) {
+                Err(AllocError::NoMemory) => chunks = chunks.saturating_mul(2),
+                answer => return answer,
+            }
+        }
+        Err(AllocError::NoMemory)
+    }
+
+    /// Gives so many wholly free chunks back to the backing, or all that there are: whether any.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn give_back(&mut self, chunks: usize) -> bool {
+        for class in 0..C::SLOT_SIZES.len() {
+            if self.wholly_free >= chunks {
+                break;
+            }
+            self.shelve(class, &mut { usize::MAX });
+        }
+        self.sweep(chunks, usize::MAX) > 0
+    }
+
+    /// Puts up to `slots` free slots of a class on the shelves of their chunks, and counts `slots` down. Where none of the
+    /// class is live, and `slots` are more than it has, it is enough to look at the chunks, which are counted then.
+    ///
+    /// O(slots × log(chunks)), or O(chunks of the class).
+    fn shelve(&mut self, class: usize, slots: &mut usize) {
+        let slab = &mut self.slabs.as_mut()[class];
+        if slab.to_shelve() == 0 {
+            return;
+        }
+        if slab.used_slots() == 0 && *slots > slab.total_slots() && slab.chunks() <= slab.listed() {
+            // So many are looked at, then.
+            *slots -= slab.chunks();
+            self.wholly_free += self.chunks.shelve_all(slab);
+            return;
+        }
+        let mut last: Option<Found> = None;
+        while *slots > 0 || slab.listed() == 0 {
+            let Some(slot) = slab.take_to_shelve() else { break };
+            *slots -= 1;
+            let address = slot.addr().get();
+            let Some(found) = last.filter(|found| found.holds(address)).or_else(|| self.chunks.find(address)) else {
+                debug_assert!(false, "a free slot lies in a chunk");
+                break;
+            };
+            last = Some(found);
+            // SAFETY: the slot is free, and the chunk is the one that it lies in.
+            unsafe { slab.shelve(slot, self.chunks.get_mut(found.link)) };
+            self.wholly_free += usize::from(self.chunks.has_shelved(found.link, slab));
+        }
+    }
+
+    /// Looks at up to `looks` chunks in the order of their addresses, going on where it stopped the last time, and gives up to
+    /// `chunks` of them back that are wholly free: how many. O(looks × log(chunks)).
+    ///
+    /// By address, since a backing that merges free blocks with their neighbours has the least to do then.
+    fn sweep(&mut self, chunks: usize, looks: usize) -> usize {
+        let mut given = 0;
+        for _ in 0..looks {
+            if given == chunks || self.wholly_free == 0 {
+                break;
+            }
+            let Some(link) = self.chunks.at_or_above(self.sweep_from).or_else(|| self.chunks.at_or_above(0)) else {
+                break;
+            };
+            let chunk = *self.chunks.get(link);
+            self.sweep_from = chunk.start.addr().get() + 1;
+            if !chunk.is_wholly_free() {
+                continue;
+            }
+            let slabs = self.slabs.as_mut();
+            let class = usize::from(chunk.class);
+            slabs[class].forget(&chunk);
+            self.chunks.remove(link, slabs, &mut self.supply);
+            self.wholly_free -= 1;
+            given += 1;
+            if let Some(layout) = chunk.layout(C::SLOT_SIZES[class], C::MOST_ALIGNED) {
+                // SAFETY: the chunk was taken with this layout; all of its slots are on its shelf, and go with it.
+                unsafe { self.supply.give(chunk.start, layout) };
+            }
+        }
+        given
+    }
+
+    /// Looks for chunks that are wholly free and gives them back to the backing, in steps as small as one likes: looks at up
+    /// to `budget` free slots and, where no slot is left to be looked at, at chunks. Returns how many slots are to be looked
+    /// at, and chunks to be given back: 0 when nothing is left to do. That may be less by more than `budget`, as it is
+    /// enough to look at the chunks of a class without live slots.
+    ///
+    /// What is done here ahead of time, a request that finds memory short need not do: then only slots freed since are to
+    /// be looked at.
+    ///
+    /// # Time complexity
+    ///
+    /// O(`budget` × log(chunks)), at most `budget` requests to the backing. A slot is looked at once after it was freed.
+    ///
+    /// # Examples
+    ///
+    /// In the idle loop of a system that wants its allocations short:
+    ///
+    /// ```
+    /// use core::alloc::Layout;
+    /// use allocator_core::{BaseAllocator, ByteAllocator};
+    /// use allocator_slab::SlabByteAllocator;
+    ///
+    /// let mut pool = vec![0u64; 4096];
+    /// let mut heap = SlabByteAllocator::new();
+    /// // SAFETY: nothing else uses the pool while the heap does.
+    /// unsafe { heap.init(pool.as_mut_ptr() as usize, 32 << 10)? };
+    /// let blocks = [(); 100].map(|()| heap.alloc(Layout::new::<[u64; 8]>()).unwrap());
+    /// for block in blocks {
+    ///     // SAFETY: the block came from this heap with this layout.
+    ///     unsafe { heap.dealloc(block, Layout::new::<[u64; 8]>()) };
+    /// }
+    /// assert!(heap.backing().used_bytes() > 0);
+    /// while heap.reclaim(16) > 0 {
+    ///     // Time for something else.
+    /// }
+    /// assert_eq!(heap.backing().used_bytes(), 0);
+    /// # Ok::<(), allocator_core::AllocError>(())
+    /// ```
+    pub fn reclaim(&mut self, budget: usize) -> usize {
+        let mut slots = budget;
+        let classes = C::SLOT_SIZES.len();
+        for _ in 0..classes {
+            self.shelve(self.next_to_reclaim, &mut slots);
+            // The next call goes on where this one stops, so that no class has to wait for the others for ever.
+            if slots == 0 {
+                break;
+            }
+            self.next_to_reclaim = (self.next_to_reclaim + 1) % classes;
+        }
+        self.sweep(usize::MAX, slots);
+        self.slabs().iter().map(Slab::to_shelve).sum::<usize>() + self.wholly_free
+    }
+
+    /// Gives every wholly free chunk back to the backing now, instead of when memory has run out, and returns how many bytes
+    /// that are for the backing.
+    ///
+    /// Over [`PageBacked`](allocator_core::PageBacked) that is memory for the page allocator. For the same in bounded steps
+    /// there is [`reclaim`](Self::reclaim).
+    ///
+    /// # Time complexity
+    ///
+    /// As for a request that finds memory short, at its worst.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use core::alloc::Layout;
+    /// use allocator_core::{BaseAllocator, ByteAllocator};
+    /// use allocator_slab::SlabByteAllocator;
+    ///
+    /// let mut pool = vec![0u64; 4096];
+    /// let mut heap = SlabByteAllocator::new();
+    /// // SAFETY: nothing else uses the pool while the heap does.
+    /// unsafe { heap.init(pool.as_mut_ptr() as usize, 32 << 10)? };
+    /// let block = heap.alloc(Layout::new::<[u64; 8]>())?;
+    /// assert_eq!(heap.trim(), 0, "the block lies in the only chunk");
+    /// // SAFETY: the block came from this heap with this layout.
+    /// unsafe { heap.dealloc(block, Layout::new::<[u64; 8]>()) };
+    /// assert!(heap.trim() >= 64 && heap.backing().used_bytes() == 0);
+    /// # Ok::<(), allocator_core::AllocError>(())
+    /// ```
+    pub fn trim(&mut self) -> usize {
+        let before = self.supply.held();
+        self.give_back(usize::MAX);
+        before - self.supply.held()
+    }
+}
