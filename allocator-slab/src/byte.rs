@@ -45,8 +45,9 @@ const LEAST_GROWTH: usize = 256;
 ///
 /// A live block has no header: its class follows from its layout. A slab without a free slot grows by as many slots as its
 /// class says ([`SET_SIZE`] by default) or fewer: never by more than a share of what the backing has left (an eighth by
-/// default: [`SizeClasses::GROWTH_SHARE`]) while one slot, or 256 bytes, fit in that, and by at least one slot. So a heap of 32 KiB serves all of the seven default classes at once. What the
-/// backing gives beyond that because it rounds sizes up, to powers of two or to pages, becomes slots, too.
+/// default: [`SizeClasses::GROWTH_SHARE`]) while one slot, or 256 bytes, fit in that, and by at least one slot. So a heap of
+/// 32 KiB serves all of the seven default classes at once. What the backing gives beyond that because it rounds sizes up, to
+/// powers of two or to pages, becomes slots, too.
 ///
 /// # Memory that comes back
 ///

@@ -32,8 +32,8 @@ struct FreeSlot {
 ///
 /// # Invariants
 ///
-/// `total_slots = used_slots + length of the free list + slots on shelves`, and `used_slots = allocs - frees`, each of which has its own
-/// count: so either call only adds to one word, and whether anything was freed since some moment needs no flag.
+/// `total_slots = used_slots + length of the free list + slots on shelves`, and `used_slots = allocs - frees`, each of which
+/// has its own count: so either call only adds to one word, and whether anything was freed since some moment needs no flag.
 ///
 /// # Time complexity
 ///

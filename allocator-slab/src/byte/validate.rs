@@ -9,8 +9,8 @@ use crate::classes::SizeClasses;
 
 impl<C: SizeClasses, B: ByteAllocator> SlabByteAllocator<C, B> {
     /// Counts everything again: that every free slot is a slot of a chunk of its class, and in the list once; that the
-    /// slabs have the slots of their chunks, less the live ones, in their lists and on the shelves; and that the chunks and their table fit
-    /// in what the heap holds of its backing. O(free slots × log(chunks) + chunks).
+    /// slabs have the slots of their chunks, less the live ones, in their lists and on the shelves; and that the chunks and
+    /// their table fit in what the heap holds of its backing. O(free slots × log(chunks) + chunks).
     ///
     /// For tests, and for looking at a heap that somebody has scribbled over.
     ///

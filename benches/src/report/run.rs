@@ -51,8 +51,8 @@ fn progress_bar(plan: &Plan) -> ProgressBar {
     bar.with_style(style.expect("the template is well-formed"))
 }
 
-/// How many turns of each allocator make a round, but in a quick run. What disturbs a machine that others share often lasts as long as a turn,
-/// and seldom hits all of those of a round.
+/// How many turns of each allocator make a round, but in a quick run. What disturbs a machine that others share often lasts
+/// as long as a turn, and seldom hits all of those of a round.
 const TURNS: usize = 4;
 
 /// Those who need longer for a turn have one in each round.
