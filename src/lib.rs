@@ -15,7 +15,7 @@
 //! | a heap that grows by itself | [`Growing`] | | takes pages from any page engine when it has run out of memory |
 //! | objects of one type, many, freed from anywhere | `SlabCache` | `slab` | O(1) both ways; boxes outlive the handles |
 //! | blocks of whole pages | [`PageBacked`] | | makes a byte engine of any page engine; a backing for a slab heap |
-//! | real time, or the tightest packing | `TlsfByteAllocator` | `tlsf` | O(1) in the worst case; little lost to rounding |
+//! | real time, or the tightest packing of mixed sizes | `TlsfByteAllocator` | `tlsf` | O(1) in the worst case; little lost to rounding, a header for each block |
 //! | few, large, power-of-two blocks | `BuddyByteAllocator` | `buddy` | no header, natural alignment; freeing scans a list |
 //! | collections in a pool, one thread | `AllocatorRc` | `allocator_api` | all memory comes from the pool, which outlives what is in it |
 //! | collections in a pool, many threads | `AllocatorArc` | `allocator_api` | the same behind any `lock_api` mutex |

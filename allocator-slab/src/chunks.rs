@@ -53,6 +53,10 @@ pub(crate) struct Chunk {
     height: u8,
 }
 
+// Quoted by the documentation of the heap.
+#[cfg(any(target_pointer_width = "64", target_pointer_width = "32"))]
+const _: () = assert!(size_of::<Chunk>() == if usize::BITS == 64 { 48 } else { 28 });
+
 impl Chunk {
     const NONE: Self = Self {
         start: NonNull::dangling(),

@@ -122,13 +122,13 @@ const fn table<const BLOCKS: usize>(sizes: &[usize], granule: usize) -> [u8; BLO
 /// power of two, up to 64 KiB.
 ///
 /// Above 128 bytes at most an eighth of what was asked for is lost to rounding (a slot of 144 bytes for 129), on average
-/// 4.2 % for sizes spread evenly up to a power of two (4.9 % up to the worst of other limits). A size is rounded up to its
+/// at most 4.2 % for sizes spread evenly up to 1 KiB or a larger power of two, 5 % up to any other limit above that. A size is rounded up to its
 /// alignment first; then the slot that holds it is aligned enough by itself, since the slots of a doubling lie at multiples
 /// of their distance. Alignments above 128 bytes are left to the backing.
 ///
 /// The class is looked up in a table with a byte for each 8 bytes of size, 8 KiB, of which a program uses as much as its
-/// sizes need: for up to 1 KiB that is two cache lines. There is no branch that mixed sizes could make mispredict. To find
-/// the highest bit of a size instead takes more instructions, and that one alone is slow on many processors.
+/// sizes need: for up to 1 KiB that is 128 bytes. There is no branch that mixed sizes could make mispredict. To find the
+/// highest bit of a size instead would take more instructions.
 ///
 /// ```text
 ///   n = size - 1, size a multiple of its alignment      n           distance   class
@@ -197,8 +197,8 @@ unsafe impl SizeClasses for FineClasses {
     const GROWTH_SHARE: usize = 256;
     const MOST_ALIGNED: usize = 128;
 
-    /// 32 KiB of slots, at most 256 of them: so that a table of chunks is small beside them, and the slots of a new chunk
-    /// are linked within a microsecond or so.
+    /// 32 KiB of slots, at most 256 of them: so that a table of chunks is small beside them, and the `alloc` that links the
+    /// slots of a new chunk stays bounded.
     fn growth(class: usize) -> usize {
         ((32 << 10) / Self::SIZES[class]).clamp(1, 256)
     }

@@ -1,5 +1,5 @@
-//! What the lock of an object cache costs where nobody else wants it: no more than the atomic instructions of two locks. A
-//! time, so for release builds; debug builds check nothing of it.
+//! What the lock of an object cache costs where nobody else wants it: hardly more than the atomic instructions of two
+//! locks. A time, so for release builds; debug builds check nothing of it.
 
 use std::hint::black_box;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -208,7 +208,7 @@ impl<T, L: LockTrait, const SLAB_SIZE: usize, S: SlabSource> SlabCache<T, L, SLA
     ///
     /// # Time complexity
     ///
-    /// O(length of the slice), of it about a nanosecond for each object under the lock; but for the source, which is asked
+    /// O(length of the slice), of it no more under the lock than to take the slots; but for the source, which is asked
     /// outside of the lock for one slab after the other when no slot is free.
     ///
     /// # Errors

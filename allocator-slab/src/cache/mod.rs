@@ -57,7 +57,7 @@
 //!
 //! - It is, with `SpinLock` and `NoLock`. Live slots are counted under the lock, and handles are; the thread that finds
 //!   both at 0 knows it before it releases the lock. Nobody else is in then, or will be: all others have released the lock
-//!   before, with their last touch of the hierarchy. To count this way costs nothing.
+//!   before, with their last touch of the hierarchy. To count this way takes no atomic instruction.
 //! - It is not, or who knows. Then each handle and each live slot is counted in one atomic, as `Arc` does, and taken off
 //!   after the lock was released.
 //!

@@ -77,7 +77,8 @@ const ALLOCATORS: &[(&str, AllocatorInfo)] = &[
 
 const FLOOR: (&str, AllocatorInfo) = {
     let families = &[Bytes, Collections, Pages, Objects, Fill, Latency];
-    let description = "a bump pointer and a bare free list for each size, which never gives memory back to others";
+    let description =
+        "a bump pointer and a bare free list for each power of two, which never gives memory back to others";
     let (package, floor) = info("floor", "allocator-benches", families, description);
     (package, AllocatorInfo { is_floor: true, ..floor })
 };

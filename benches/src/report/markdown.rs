@@ -47,7 +47,8 @@ pub fn put_into(file: &str, tables: &str) -> Result<String, String> {
 fn preface(results: &Results) -> String {
     let quick = if results.quick { ", workloads cut short" } else { "" };
     format!(
-        "Medians of {} rounds{quick}, seed {}, on {} ({}); in brackets the ratio to the best peer.",
+        "Medians of {} rounds{quick}, seed {}, on {} ({}); in brackets the median of the ratios to the best peer \
+         within each round, which can differ from the quotient of two medians.",
         results.rounds, results.seed, results.machine.cpu, results.machine.rustc
     )
 }

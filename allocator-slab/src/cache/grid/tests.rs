@@ -57,6 +57,13 @@ fn look_at<T, const LOCK: usize, const SLAB_SIZE: usize>() {
     }
 }
 
+/// What the documentation says of them.
+#[test]
+#[cfg(target_pointer_width = "64")]
+fn header_and_root_are_as_small_as_promised() {
+    assert_eq!((HEADER, size_of::<Root<Lock<16>, Source>>()), (48, 80));
+}
+
 #[test]
 fn every_shape_of_value_has_its_place() {
     macro_rules! look {

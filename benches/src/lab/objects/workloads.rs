@@ -32,7 +32,7 @@ const WORKLOADS: [(Work, &str, &str); 4] = [
     (
         Work::BothAtOnce,
         "objects/both-at-once",
-        "two threads with one cache each give back the oldest of a hundred objects and take another; time for each call \
+        "two threads with one cache, each gives back the oldest of a hundred objects and takes another; time for each call \
          of one thread",
     ),
 ];

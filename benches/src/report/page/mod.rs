@@ -78,7 +78,7 @@ fn intro(results: &Results) -> String {
          <p>{} allocators of this family and {} peers did the same work, {} workloads, in turn. Each figure is the median of \
          {} rounds. On {}; <a href=\"#method\">how it was measured</a>.</p>\n{quick}\
          <ul class=\"key\"><li class=\"ours\">ours</li><li class=\"peer\">peers</li><li class=\"floor\">the floor: a bump pointer \
-         and a bare free list for each size, which never gives memory back</li></ul>\n</header>\n",
+         and a bare free list for each power of two, which never gives memory back</li></ul>\n</header>\n",
         count(Role::Ours),
         count(Role::Peer),
         results.workloads.len(),
