@@ -9,5 +9,5 @@ fn bytes(c: &mut Criterion) {
     groups::compare(c, Family::Bytes);
 }
 
-criterion_group!(benches, bytes);
+criterion_group!(name = benches; config = groups::criterion(); targets = bytes);
 criterion_main!(benches);

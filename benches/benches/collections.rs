@@ -9,5 +9,5 @@ fn collections(c: &mut Criterion) {
     groups::compare(c, Family::Collections);
 }
 
-criterion_group!(benches, collections);
+criterion_group!(name = benches; config = groups::criterion(); targets = collections);
 criterion_main!(benches);

@@ -9,5 +9,5 @@ fn objects(c: &mut Criterion) {
     groups::compare(c, Family::Objects);
 }
 
-criterion_group!(benches, objects);
+criterion_group!(name = benches; config = groups::criterion(); targets = objects);
 criterion_main!(benches);

@@ -9,5 +9,5 @@ fn pages(c: &mut Criterion) {
     groups::compare(c, Family::Pages);
 }
 
-criterion_group!(benches, pages);
+criterion_group!(name = benches; config = groups::criterion(); targets = pages);
 criterion_main!(benches);

@@ -25,7 +25,7 @@ use std::time::Duration;
 
 use memory::Pools;
 use selection::{Lazy, Selection};
-pub use stopwatch::timer_ns;
+pub use stopwatch::{timer_ns, timer_step_ns};
 
 use crate::results::{Family, HeapMap, Workload};
 
@@ -37,6 +37,9 @@ pub struct Options {
     /// Where all random numbers come from.
     pub seed: u64,
 }
+
+/// Where random numbers come from where nobody says: the same numbers for everybody.
+pub const DEFAULT_SEED: u64 = 1;
 
 /// How long the work of a round may take if it is to be repeated.
 pub const PATIENCE: Duration = Duration::from_secs(10);

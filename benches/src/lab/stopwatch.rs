@@ -195,6 +195,37 @@ pub fn timer_ns() -> f64 {
     batches[batches.len() / 2]
 }
 
+/// In which steps the clock goes, in nanoseconds: no latency is known any closer.
+#[must_use]
+pub fn timer_step_ns() -> f64 {
+    let readings = (0..100_000).map(|_| {
+        let begun = Instant::now();
+        loop {
+            match begun.elapsed().as_nanos() {
+                0 => {}
+                nanoseconds => return nanoseconds as u64,
+            }
+        }
+    });
+    step(readings.collect())
+}
+
+/// The usual distance of neighbours among the values that come often. Two that are 1 apart count as one: a step that is no
+/// whole number is rounded to either.
+fn step(mut readings: Vec<u64>) -> f64 {
+    /// So often, that it is not by chance.
+    const OFTEN: usize = 20;
+    readings.sort_unstable();
+    let often: Vec<u64> =
+        readings.chunk_by(|a, b| a == b).filter(|same| same.len() >= OFTEN).map(|same| same[0]).collect();
+    let firsts: Vec<u64> = often.chunk_by(|a, b| b - a <= 1).map(|close| close[0]).collect();
+    let mut steps: Vec<u64> = firsts.windows(2).map(|two| two[1] - two[0]).collect();
+    steps.sort_unstable();
+    // A single cluster: each nanosecond comes, or nothing else.
+    let single = if often.len() > 1 { Some(&1) } else { often.first() };
+    steps.get(steps.len() / 2).or(single).map_or(0.0, |&step| step as f64)
+}
+
 #[cfg(test)]
 mod tests {
     use std::thread::sleep;
@@ -202,6 +233,16 @@ mod tests {
     use super::*;
 
     const ITEMS: usize = 64;
+
+    #[test]
+    fn the_step_of_a_clock_shows_in_its_readings() {
+        let readings = |values: &[u64]| values.iter().flat_map(|&value| vec![value; 100]).collect::<Vec<_>>();
+        assert_eq!(step([readings(&[30, 40, 41, 50, 60, 61]), vec![333, 1000]].concat()), 10.0);
+        assert_eq!(step(readings(&[23, 24, 25, 26])), 1.0);
+        assert_eq!(step(readings(&[1000])), 1000.0);
+        assert_eq!(step(Vec::new()), 0.0);
+        assert!(timer_step_ns() > 0.0);
+    }
 
     #[test]
     fn of_each_slice_the_fastest_pass_counts() {

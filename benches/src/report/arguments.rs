@@ -15,9 +15,7 @@ const DEFAULT_ROUNDS: usize = 7;
 /// The same for `--quick`.
 const QUICK_ROUNDS: usize = 5;
 /// Fewer rounds give no median to rely on; more take days.
-const ROUNDS: RangeInclusive<usize> = 5..=1000;
-/// Where random numbers come from where the command line does not say: the same numbers for everybody.
-const DEFAULT_SEED: u64 = 1;
+pub(super) const ROUNDS: RangeInclusive<usize> = 5..=1000;
 
 /// Compares the allocators of this build on the same work, and writes a page to look at.
 #[derive(Clone, Debug, Parser)]
@@ -33,7 +31,7 @@ pub struct Arguments {
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub rounds: Option<usize>,
     /// Where all random numbers come from
-    #[arg(long, value_name = "S", default_value_t = DEFAULT_SEED, allow_negative_numbers = true)]
+    #[arg(long, value_name = "S", default_value_t = lab::DEFAULT_SEED, allow_negative_numbers = true)]
     pub seed: u64,
     /// Where `index.html` and `results.json` go; `report` in the target folder if not said
     #[arg(long, value_name = "DIR")]
@@ -80,6 +78,8 @@ pub struct Plan {
     pub workloads: Vec<Workload>,
     /// The allocators, in the order of the page.
     pub allocators: Vec<AllocatorInfo>,
+    /// What was named on the command line and has nothing to do, in a sentence each.
+    pub idle: Vec<String>,
 }
 
 /// Everything that a build can run.
@@ -148,7 +148,8 @@ impl Arguments {
             return Err(BadArgument { error, choices: Vec::new() });
         }
         let (workloads, allocators) = self.choice.choose(available)?;
-        Ok(Plan { options: self.options(), rounds, workloads, allocators })
+        let idle = self.choice.idle(&workloads, &allocators);
+        Ok(Plan { options: self.options(), rounds, workloads, allocators, idle })
     }
 }
 
@@ -163,6 +164,14 @@ impl Choice {
         let allocators = self.chosen_allocators(available, &workloads)?;
         let taking_part = |workload: &Workload| allocators.iter().any(|a| a.families.contains(&workload.family));
         Ok((workloads.into_iter().filter(taking_part).collect(), allocators))
+    }
+
+    /// What was named and has nothing to do beside the rest.
+    fn idle(&self, workloads: &[Workload], allocators: &[AllocatorInfo]) -> Vec<String> {
+        let only = self.only.iter().filter(|name| !workloads.iter().any(|w| is_meant(w, name)));
+        let only = only.map(|name| format!("none of these allocators takes part in {name}"));
+        let alone = self.allocators.iter().filter(|name| !allocators.iter().any(|a| a.name == **name));
+        only.chain(alone.map(|name| format!("{name} takes part in none of these workloads"))).collect()
     }
 
     fn chosen_workloads(&self, available: &Available) -> Result<Vec<Workload>, BadArgument> {
@@ -277,6 +286,7 @@ impl From<&AllocatorInfo> for Contender {
 
 /// Whether a name of `--only` means this workload: its family, its name, or a folder of its name.
 fn is_meant(workload: &Workload, name: &str) -> bool {
+    let name = name.strip_suffix('/').unwrap_or(name);
     let below = workload.name.strip_prefix(name);
     workload.family.name() == name
         || below.is_some_and(|rest| rest.is_empty() || rest.starts_with('/')) && !name.is_empty()

@@ -8,6 +8,9 @@ use crate::results::{Noise, Results};
 /// By how much two runs may differ, on a quiet machine.
 pub const TOLERANCE: f64 = 0.15;
 
+/// What a ratio to the best peer is called.
+const BEST_PEER: &str = "the best peer";
+
 /// A ratio that a run prints.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Ratio {
@@ -33,6 +36,13 @@ pub struct Agreement {
 }
 
 impl Agreement {
+    /// Whether the two sides differ in what this allocator took in this workload as a ratio to the best peer.
+    pub fn doubts(&self, workload: &str, allocator: &str) -> bool {
+        let is_meant =
+            |ratio: &Ratio| (&*ratio.workload, &*ratio.allocator, ratio.base) == (workload, allocator, BEST_PEER);
+        self.apart.iter().any(|(ratio, _)| is_meant(ratio))
+    }
+
     /// How many ratios agreed, in a sentence.
     pub fn sentence(&self) -> String {
         if self.compared == 0 {
@@ -83,7 +93,7 @@ fn ratios(results: &Results, part: Part) -> Vec<Ratio> {
     let mut ratios = Vec::new();
     for summary in summarise(results, part).iter().filter(|summary| summary.workload.threads == 1) {
         for row in &summary.rows {
-            for (base, value) in [("the best peer", row.to_peer), ("the floor", row.to_floor)] {
+            for (base, value) in [(BEST_PEER, row.to_peer), ("the floor", row.to_floor)] {
                 ratios.extend(value.map(|value| Ratio {
                     workload: summary.workload.name.clone(),
                     allocator: row.allocator.to_owned(),
@@ -140,6 +150,9 @@ mod tests {
         let agreement = runs(&this, &other);
         let named: Vec<_> = agreement.apart.iter().map(|(r, _)| (r.allocator.as_str(), r.base)).collect();
         assert_eq!(named, [("slab", "the best peer"), ("slab", "the floor")]);
+        let workload = &agreement.apart[0].0.workload;
+        assert!(agreement.doubts(workload, "slab"));
+        assert!(!agreement.doubts(workload, "talc") && !agreement.doubts("fill/brink/small", "slab"));
     }
 
     #[test]

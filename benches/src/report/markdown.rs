@@ -1,7 +1,9 @@
 //! The figures as Markdown for a README: one table for each family of workloads, generated, never typed.
 
 use std::fmt::Write as _;
+use std::ops::Range;
 
+use super::compare::{Agreement, noise};
 use super::number;
 use super::summary::{Part, Row, Summary, summarise};
 use crate::results::{Family, Results, Role};
@@ -11,10 +13,12 @@ pub const BEGIN: &str = "<!-- report:begin -->";
 /// What stands behind them.
 pub const END: &str = "<!-- report:end -->";
 
-/// The tables, between [`BEGIN`] and [`END`].
-pub fn tables(results: &Results) -> String {
-    let mut text =
-        format!("{BEGIN}\n<!-- written by the report of `benches`; do not edit -->\n\n{}\n", preface(results));
+/// The tables, between [`BEGIN`] and [`END`]. A mark stands at ratios that do not hold in the last of these comparisons.
+pub fn tables(results: &Results, agreements: &[Agreement]) -> String {
+    let mut text = format!(
+        "{BEGIN}\n<!-- written by the report of `benches`; do not edit -->\n\n{}\n",
+        preface(results, agreements)
+    );
     let summaries = summarise(results, Part::All);
     let mut families: Vec<Family> = Vec::new();
     for summary in &summaries {
@@ -25,7 +29,7 @@ pub fn tables(results: &Results) -> String {
     for family in families {
         let of_family: Vec<&Summary<'_>> = summaries.iter().filter(|s| s.workload.family == family).collect();
         text.push('\n');
-        text.push_str(&table(results, &of_family));
+        text.push_str(&table(results, &of_family, agreements.last()));
     }
     text.push_str(END);
     text.push('\n');
@@ -36,25 +40,58 @@ pub fn tables(results: &Results) -> String {
 ///
 /// # Errors
 ///
-/// A line that says which marker is missing.
+/// A line that says which marker is missing, or there more than once.
 pub fn put_into(file: &str, tables: &str) -> Result<String, String> {
-    let begin = file.find(BEGIN).ok_or_else(|| format!("there is no line `{BEGIN}`"))?;
-    let length = file[begin..].find(END).ok_or_else(|| format!("there is no line `{END}` after `{BEGIN}`"))?;
-    let rest = &file[begin + length + END.len()..];
-    Ok(format!("{}{}{rest}", &file[..begin], tables.trim_end()))
+    let begin = only_line(file, BEGIN)?.start;
+    let end = only_line(file, END)?.end;
+    if end < begin {
+        return Err(format!("there is no line `{END}` after `{BEGIN}`"));
+    }
+    Ok(format!("{}{}{}", &file[..begin], tables.trim_end(), &file[end..]))
 }
 
-fn preface(results: &Results) -> String {
-    let quick = if results.quick { ", workloads cut short" } else { "" };
-    format!(
-        "Medians of {} rounds{quick}, seed {}, on {} ({}); in brackets the median of the ratios to the best peer \
-         within each round, which can differ from the quotient of two medians.",
-        results.rounds, results.seed, results.machine.cpu, results.machine.rustc
-    )
+/// Where the line with this marker and nothing else is, without what ends it.
+fn only_line(file: &str, marker: &str) -> Result<Range<usize>, String> {
+    let mut start = 0;
+    let lines = file.split_inclusive('\n').filter_map(|line| {
+        let begin = start;
+        start += line.len();
+        (line.trim_end() == marker).then(|| begin..begin + marker.len())
+    });
+    match &lines.collect::<Vec<_>>()[..] {
+        [line] => Ok(line.clone()),
+        [] => Err(format!("there is no line `{marker}`")),
+        more => Err(format!("there are {} lines `{marker}`", more.len())),
+    }
 }
+
+fn preface(results: &Results, agreements: &[Agreement]) -> String {
+    let quick = if results.quick { ", workloads cut short" } else { "" };
+    let mut text = format!(
+        "Medians of {} rounds{quick}, seed {}, on {} ({}); in brackets the median of the ratios to the best peer within \
+         each round, which can differ from the quotient of two medians. Latencies include one reading of the clock, {} ns, \
+         and are as coarse as its steps, {} ns. A dash: the allocator cannot do this work, or not in time.",
+        results.rounds,
+        results.seed,
+        results.machine.cpu,
+        results.machine.rustc,
+        number::plain(results.machine.timer_ns),
+        number::plain(results.machine.timer_step_ns),
+    );
+    if let Some(agreement) = agreements.last() {
+        let marked = "; a question mark stands at the others";
+        let marked = if agreement.apart.is_empty() { "" } else { marked };
+        let sentence = agreement.sentence();
+        write!(text, " {}{marked}. It was {}.", sentence.trim_end_matches('.'), noise(results.noise)).expect(ALL);
+    }
+    text
+}
+
+/// Why writing to a string cannot fail.
+const ALL: &str = "a string takes all";
 
 /// One line for each workload; a column for each allocator of ours, the best peer, and the floor.
-fn table(results: &Results, summaries: &[&Summary<'_>]) -> String {
+fn table(results: &Results, summaries: &[&Summary<'_>], agreement: Option<&Agreement>) -> String {
     let row_of = |summary: &Summary<'_>, name: &str| summary.rows.iter().position(|row| row.allocator == name);
     let takes_part = |name: &str| summaries.iter().any(|summary| row_of(summary, name).is_some());
     let columns = |role: Role| {
@@ -74,22 +111,24 @@ fn table(results: &Results, summaries: &[&Summary<'_>]) -> String {
     for summary in summaries {
         let find = |name: &str| row_of(summary, name).map(|i| &summary.rows[i]);
         let mut cells = vec![code(&summary.workload.name), summary.measure.unit().to_owned()];
-        cells.extend(ours.iter().map(|name| cell(summary, find(name), true)));
+        cells.extend(ours.iter().map(|name| cell(summary, find(name), Some(agreement))));
         cells.push(match summary.best_peer {
-            Some(name) => format!("{} {}", cell(summary, find(name), false), code(name)),
+            Some(name) => format!("{} {}", cell(summary, find(name), None), code(name)),
             None => "—".to_owned(),
         });
-        cells.extend(floors.iter().map(|name| cell(summary, find(name), false)));
+        cells.extend(floors.iter().map(|name| cell(summary, find(name), None)));
         text.push_str(&line(&cells));
     }
     text
 }
 
-fn cell(summary: &Summary<'_>, row: Option<&Row<'_>>, with_ratio: bool) -> String {
+/// A figure, with its ratio where the comparison that it is held against is given.
+fn cell(summary: &Summary<'_>, row: Option<&Row<'_>>, with_ratio: Option<Option<&Agreement>>) -> String {
     let Some((row, value)) = row.and_then(|row| Some((row, row.value?))) else { return "—".to_owned() };
     let mut text = summary.measure.write(value);
-    if let Some(ratio) = row.to_peer.filter(|_| with_ratio) {
-        write!(text, " ({})", number::times(ratio)).expect("a string takes all");
+    if let (Some(ratio), Some(agreement)) = (row.to_peer, with_ratio) {
+        let doubted = agreement.is_some_and(|agreement| agreement.doubts(&summary.workload.name, row.allocator));
+        write!(text, " ({}{})", number::times(ratio), if doubted { "?" } else { "" }).expect(ALL);
     }
     text
 }
@@ -109,11 +148,12 @@ fn escape(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::synthetic;
+    use crate::report::{compare, synthetic};
+    use crate::results::Outcome;
 
     #[test]
     fn the_tables_are_what_a_readme_shows() {
-        let tables = tables(&synthetic::results());
+        let tables = tables(&synthetic::results(), &[]);
         assert!(
             tables.contains("| workload | unit | `slab` | best peer | floor |\n| --- | --- | ---: | ---: | ---: |\n")
         );
@@ -124,15 +164,16 @@ mod tests {
 
     #[test]
     fn the_same_results_give_the_same_text() {
-        assert_eq!(tables(&synthetic::results()), tables(&synthetic::results()));
+        assert_eq!(tables(&synthetic::results(), &[]), tables(&synthetic::results(), &[]));
     }
 
     #[test]
     fn tables_take_the_place_of_older_ones() {
-        let tables = tables(&synthetic::results());
-        let file = format!("before\n{BEGIN}\nold\n{END}\nafter\n");
+        let tables = tables(&synthetic::results(), &[]);
+        let file = format!("before `{BEGIN}` and `{END}`\n{BEGIN}\nold\n{END}\nafter\n");
         let once = put_into(&file, &tables).unwrap();
-        assert!(once.starts_with("before\n<!-- report:begin -->\n<!-- written") && once.ends_with("end -->\nafter\n"));
+        let start = format!("before `{BEGIN}` and `{END}`\n{BEGIN}\n<!-- written");
+        assert!(once.starts_with(&start) && once.ends_with("end -->\nafter\n"), "only lines are markers: {once}");
         assert!(!once.contains("old"));
         assert_eq!(put_into(&once, &tables).unwrap(), once, "a second time changes nothing");
     }
@@ -141,12 +182,26 @@ mod tests {
     fn a_file_without_markers_is_refused() {
         assert!(put_into("text", "").unwrap_err().contains(BEGIN));
         assert!(put_into(&format!("{END}\n{BEGIN}"), "").unwrap_err().contains(END));
+        assert!(put_into(&format!("`{BEGIN}` `{END}`"), "").unwrap_err().contains(BEGIN));
+        assert!(put_into(&format!("{BEGIN}\n{BEGIN}\n{END}"), "").unwrap_err().contains("2 lines"));
     }
 
     #[test]
     fn results_of_nothing_give_empty_tables() {
         let mut results = synthetic::results();
         results.workloads.clear();
-        assert!(tables(&results).ends_with(END.to_owned().as_str()) || tables(&results).ends_with("end -->\n"));
+        assert!(tables(&results, &[]).ends_with("end -->\n"));
+    }
+
+    #[test]
+    fn ratios_that_do_not_hold_are_marked() {
+        let (this, mut other) = (synthetic::results(), synthetic::results());
+        let figure = other.figures.iter_mut().find(|f| f.allocator == "slab").unwrap();
+        let Outcome::Time { ns_per_op, .. } = &mut figure.outcome else { panic!("the first workload is timed") };
+        ns_per_op.iter_mut().for_each(|ns| *ns *= 1.2);
+        let tables = tables(&this, &[compare::halves(&this), compare::runs(&this, &other)]);
+        assert!(tables.contains("| `bytes/pair-64` | ns/op | 10.0 (0.50×?) |"), "{tables}");
+        assert_eq!(tables.matches("×?").count(), 1);
+        assert!(tables.contains("between this run and another; a question mark"), "{tables}");
     }
 }

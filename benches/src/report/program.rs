@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use clap::error::ErrorKind as ClapErrorKind;
 
-use super::arguments::{Arguments, Available, one_line};
+use super::arguments::{Arguments, Available, Plan, one_line};
 use super::{check, compare, markdown, page, run, table};
 use crate::results::Results;
 
@@ -34,38 +34,46 @@ pub fn main() -> ExitCode {
     if let Some(file) = &arguments.check {
         return checked(file, &arguments);
     }
+    let plan = match arguments.from.is_none().then(|| arguments.plan(&available)).transpose() {
+        Ok(plan) => plan,
+        Err(bad) => return bad_arguments(&bad),
+    };
+    ended(measured(&arguments, plan.as_ref()))
+}
+
+/// Measures what was planned, or reads what was measured, and delivers it.
+fn measured(arguments: &Arguments, plan: Option<&Plan>) -> Result<(), String> {
     // Before anything is measured: what a long run ends in should not be a missing file.
-    let other = match arguments.against.as_deref().map(read).transpose() {
-        Ok(other) => other,
-        Err(why) => return failed(&why),
+    let other = arguments.against.as_deref().map(read).transpose()?;
+    let folder = arguments.out.clone().unwrap_or_else(default_folder);
+    make_writable(&folder)?;
+    if let Some(file) = &arguments.write {
+        put_into(file, "")?;
+    }
+    let results = match (&arguments.from, plan) {
+        (Some(file), _) => read(file)?,
+        (None, Some(plan)) => {
+            plan.idle.iter().for_each(|idle| complain(&format!("note: {idle}")));
+            run::run(plan)
+        }
+        (None, None) => return Err("neither a plan nor results".to_owned()),
     };
-    let results = match &arguments.from {
-        Some(file) => read(file),
-        None => match arguments.plan(&available) {
-            Ok(plan) => Ok(run::run(&plan)),
-            Err(bad) => return bad_arguments(&bad),
-        },
-    };
-    ended(results.and_then(|results| deliver(&arguments, &results, other.as_ref())))
+    deliver(arguments, &folder, &results, other.as_ref())
 }
 
 /// Writes the files, then prints: a reader who closes the pipe has the files all the same.
-fn deliver(arguments: &Arguments, results: &Results, other: Option<&Results>) -> Result<(), String> {
+fn deliver(arguments: &Arguments, folder: &Path, results: &Results, other: Option<&Results>) -> Result<(), String> {
     let mut agreements = vec![compare::halves(results)];
     agreements.extend(other.map(|other| compare::runs(results, other)));
 
-    let folder = arguments.out.clone().unwrap_or_else(default_folder);
-    fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     let json = serde_json::to_string(results).map_err(|error| format!("results.json: {error}"))?;
     let page_file = folder.join("index.html");
     write_file(&page_file, &page::page(results, &agreements))?;
     write_file(&folder.join("results.json"), &(json + "\n"))?;
 
-    let tables = markdown::tables(results);
+    let tables = markdown::tables(results, &agreements);
     if let Some(file) = &arguments.write {
-        let text = fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
-        let text = markdown::put_into(&text, &tables).map_err(|why| format!("{}: {why}", file.display()))?;
-        write_file(file, &text)?;
+        write_file(file, &put_into(file, &tables)?)?;
     }
     write_out(|out| {
         if arguments.markdown {
@@ -93,10 +101,12 @@ fn checked(file: &Path, arguments: &Arguments) -> ExitCode {
     };
     let (pairs, missing) = (plan.pairs().count(), check::missing(&results, &plan));
     if missing.is_empty() {
-        return ended(write_out(|out| writeln!(out, "{}: all {pairs} pairs are there", file.display())));
+        let without = check::without_figure(&results, &plan);
+        let say = format!("all {pairs} pairs are there; {without} of them say why there is no figure");
+        return ended(write_out(|out| writeln!(out, "{}: {say}", file.display())));
     }
     let list: String = missing.iter().map(|line| format!("\n  {line}")).collect();
-    failed(&format!("{}: {} of {pairs} pairs are missing or incomplete:{list}", file.display(), missing.len()))
+    failed(&format!("{}: of {pairs} pairs {} are missing or incomplete:{list}", file.display(), missing.len()))
 }
 
 /// `report` in the folder that cargo builds this program into.
@@ -111,6 +121,20 @@ fn default_folder() -> PathBuf {
 fn read(file: &Path) -> Result<Results, String> {
     let text = fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
     serde_json::from_str(&text).map_err(|error| format!("{}: no results of a report: {error}", file.display()))
+}
+
+/// The text of a file with the tables between its markers.
+fn put_into(file: &Path, tables: &str) -> Result<String, String> {
+    let text = fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
+    markdown::put_into(&text, tables).map_err(|why| format!("{}: {why}", file.display()))
+}
+
+/// Makes a folder in which files can be made, where there is none yet.
+fn make_writable(folder: &Path) -> Result<(), String> {
+    let say = |error: io::Error| format!("{}: {error}", folder.display());
+    fs::create_dir_all(folder).map_err(say)?;
+    let probe = folder.join(".writable");
+    fs::write(&probe, "").and_then(|()| fs::remove_file(&probe)).map_err(say)
 }
 
 fn write_file(file: &Path, text: &str) -> Result<(), String> {

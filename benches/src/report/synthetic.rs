@@ -62,7 +62,7 @@ pub(crate) fn available() -> Available {
 /// All of it, in five rounds.
 pub(crate) fn plan() -> Plan {
     let Available { workloads, allocators } = available();
-    Plan { options: Options { quick: true, seed: 7 }, rounds: 5, workloads, allocators }
+    Plan { options: Options { quick: true, seed: 7 }, rounds: 5, workloads, allocators, idle: Vec::new() }
 }
 
 fn outcome(workload: &Workload, allocator: &str) -> Outcome {
@@ -107,6 +107,7 @@ pub(crate) fn results() -> Results {
             os: "linux".to_owned(),
             rustc: "rustc 1.95.0".to_owned(),
             timer_ns: 21.5,
+            timer_step_ns: 1.0,
         },
         versions: plan.allocators.iter().map(|a| (a.name.to_owned(), a.release.to_owned())).collect(),
         seed: plan.options.seed,

@@ -6,7 +6,7 @@ use super::compare::{self, Agreement, TOLERANCE};
 use super::number;
 use super::statistics::difference;
 use super::summary::{Measure, Part, Row, Summary, summarise};
-use crate::results::{Outcome, Results, Role};
+use crate::results::{Family, Outcome, Results, Role};
 
 /// Writes one table for each workload, the best allocator first.
 ///
@@ -22,6 +22,13 @@ pub fn write(out: &mut dyn Write, results: &Results) -> io::Result<()> {
         rows.extend(summary.rows.iter().map(|row| cells(&summary, row)));
         write_columns(out, &rows)?;
         writeln!(out)?;
+    }
+    if results.workloads.iter().any(|workload| workload.family == Family::Latency) {
+        let [cost, step] = [results.machine.timer_ns, results.machine.timer_step_ns].map(number::plain);
+        writeln!(
+            out,
+            "Latencies include one reading of the clock, {cost} ns, and are as coarse as its steps, {step} ns."
+        )?;
     }
     writeln!(out, "Of each figure the median of {} rounds; seed {}.", results.rounds, results.seed)?;
     writeln!(out, "During this run: {}.", compare::noise(results.noise))

@@ -23,7 +23,7 @@ fn without_arguments_all_take_part() {
     let (plan, available) = (plan(""), synthetic::available());
     assert_eq!(plan.workloads, available.workloads);
     assert_eq!(plan.allocators.len(), available.allocators.len());
-    assert_eq!((plan.rounds, plan.options.seed, plan.options.quick), (DEFAULT_ROUNDS, DEFAULT_SEED, false));
+    assert_eq!((plan.rounds, plan.options.seed, plan.options.quick), (DEFAULT_ROUNDS, lab::DEFAULT_SEED, false));
     assert_eq!(self::plan("--quick").rounds, QUICK_ROUNDS);
 }
 
@@ -101,4 +101,17 @@ fn what_is_no_command_line_is_refused_in_a_line_with_the_options() {
 fn what_there_is_is_listed() {
     let list = synthetic::available().to_string();
     assert!(list.contains("families: bytes, pages") && list.contains("latency/mixed") && list.contains("  rlsf"));
+}
+
+#[test]
+fn a_slash_may_end_a_folder() {
+    assert_eq!(plan("--only bytes/4-1024/").workloads.len(), 2);
+}
+
+#[test]
+fn what_has_nothing_to_do_is_named() {
+    let idle = |line| plan(line).idle;
+    assert_eq!(idle("--only pages,bytes/pair-64 --allocators slab"), ["none of these allocators takes part in pages"]);
+    assert_eq!(idle("--only bytes --allocators slab,radix"), ["radix takes part in none of these workloads"]);
+    assert!(idle("").is_empty());
 }

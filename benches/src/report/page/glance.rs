@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::{ALL, Section, families, short};
+use crate::report::compare::Agreement;
 use crate::report::html::{anchor, escape};
 use crate::report::number;
 use crate::report::statistics::geometric_mean;
@@ -15,22 +16,22 @@ const EVEN: f64 = 1.15;
 const FAR: f64 = 2.0;
 
 /// The section.
-pub(super) fn section(results: &Results, summaries: &[Summary<'_>]) -> Section {
+pub(super) fn section(results: &Results, summaries: &[Summary<'_>], agreement: Option<&Agreement>) -> Section {
     let mut html =
         "<p>Each figure as a multiple of the best peer's, the best of those that are neither ours nor the floor \
          (outlined). Of times, less than 1× is better; of shares (%), more. A star marks figures of allocators that refused \
          requests which others served: who refuses work is fast, and is no best peer. \
-         Where no peer has a figure, this is the figure itself.</p>\n<ul class=\"key\"><li class=\"good\">better</li><li \
+         Where no peer has a figure, this is the figure itself. A question mark: <a href=\"#agreement\">not to be relied on</a>.</p>\n<ul class=\"key\"><li class=\"good\">better</li><li \
          class=\"even\">within 15 %</li><li class=\"behind\">behind</li><li class=\"far\">by 2× and more</li></ul>\n"
             .to_owned();
     for family in families(summaries) {
         let of_family: Vec<&Summary<'_>> = summaries.iter().filter(|s| s.workload.family == family).collect();
-        write!(html, "<h3>{}</h3>\n{}", escape(family.title()), table(results, &of_family)).expect(ALL);
+        write!(html, "<h3>{}</h3>\n{}", escape(family.title()), table(results, &of_family, agreement)).expect(ALL);
     }
     Section { id: "glance".to_owned(), title: "At a glance".to_owned(), parts: Vec::new(), html }
 }
 
-fn table(results: &Results, summaries: &[&Summary<'_>]) -> String {
+fn table(results: &Results, summaries: &[&Summary<'_>], agreement: Option<&Agreement>) -> String {
     let takes_part = |a: &&Contender| summaries.iter().any(|s| s.rows.iter().any(|row| row.allocator == a.name));
     let mut contenders: Vec<&Contender> = results.allocators.iter().filter(takes_part).collect();
     contenders.sort_by_key(|contender| contender.role);
@@ -47,7 +48,7 @@ fn table(results: &Results, summaries: &[&Summary<'_>]) -> String {
         write!(html, "<tr><th scope=\"row\"><a href=\"#{}\">{}</a>{unit}</th>", anchor(name), escape(short(name)))
             .expect(ALL);
         for contender in &contenders {
-            html.push_str(&cell(summary, summary.rows.iter().find(|row| row.allocator == contender.name)));
+            html.push_str(&cell(summary, summary.rows.iter().find(|row| row.allocator == contender.name), agreement));
         }
         html.push_str("</tr>\n");
     }
@@ -55,7 +56,7 @@ fn table(results: &Results, summaries: &[&Summary<'_>]) -> String {
     html + "</tbody></table></div>\n"
 }
 
-fn cell(summary: &Summary<'_>, row: Option<&Row<'_>>) -> String {
+fn cell(summary: &Summary<'_>, row: Option<&Row<'_>>, agreement: Option<&Agreement>) -> String {
     let Some(row) = row else { return "<td></td>".to_owned() };
     let note = row.note();
     let hint = if note.is_empty() { String::new() } else { format!(" title=\"{}\"", escape(&note)) };
@@ -64,9 +65,11 @@ fn cell(summary: &Summary<'_>, row: Option<&Row<'_>>) -> String {
         return format!("<td{hint}>{text}</td>");
     };
     let best = if summary.best_peer == Some(row.allocator) { " best" } else { "" };
-    let mark = if summary.refuses_work(row) { "*" } else { "" };
+    let refused = if summary.refuses_work(row) { "*" } else { "" };
+    let is_doubted = agreement.is_some_and(|agreement| agreement.doubts(&summary.workload.name, row.allocator));
+    let doubted = if is_doubted { "?" } else { "" };
     let class = class(summary.measure, ratio, row.role);
-    format!("<td class=\"{class}{best}\"{hint}>{}{mark}</td>", number::times(ratio))
+    format!("<td class=\"{class}{best}\"{hint}>{}{doubted}{refused}</td>", number::times(ratio))
 }
 
 /// How good a ratio is. The floor is no contender, and not judged.

@@ -10,7 +10,7 @@ use std::fmt::Write as _;
 
 use super::charts::lines::{self, Against};
 use super::charts::{heap_map, palette};
-use super::compare::Agreement;
+use super::compare::{Agreement, noise};
 use super::html::{Table, anchor, escape};
 use super::number;
 use super::summary::{Part, Summary, summarise};
@@ -30,7 +30,7 @@ struct Section {
 /// The page of a run, and how far it agrees with others or with itself.
 pub fn page(results: &Results, agreements: &[Agreement]) -> String {
     let summaries = summarise(results, Part::All);
-    let mut sections = vec![glance::section(results, &summaries)];
+    let mut sections = vec![glance::section(results, &summaries, agreements.last())];
     for family in families(&summaries) {
         sections.push(family_section(results, &summaries, family));
     }
@@ -42,7 +42,7 @@ pub fn page(results: &Results, agreements: &[Agreement]) -> String {
     sections.push(method::agreement(results, agreements));
 
     let mut html = head();
-    html.push_str(&intro(results));
+    html.push_str(&intro(results, agreements));
     html.push_str(&contents(&sections));
     html.push_str("<main>\n");
     for Section { id, title, html: content, .. } in &sections {
@@ -65,7 +65,7 @@ fn head() -> String {
     )
 }
 
-fn intro(results: &Results) -> String {
+fn intro(results: &Results, agreements: &[Agreement]) -> String {
     let count = |role: Role| results.allocators.iter().filter(|a| a.role == role).count();
     let quick = if results.quick {
         "<p class=\"warning\">This was a quick run: workloads were cut short, and there were few rounds. Good for a look, not for \
@@ -73,10 +73,18 @@ fn intro(results: &Results) -> String {
     } else {
         ""
     };
+    let agreed = agreements.last().map(|agreement| {
+        format!(
+            "<p>{} It was {}. <a href=\"#agreement\">What to rely on</a></p>\n",
+            escape(&agreement.sentence()),
+            escape(&noise(results.noise))
+        )
+    });
+    let agreed = agreed.unwrap_or_default();
     format!(
         "<header>\n<h1>Allocators compared</h1>\n\
          <p>{} allocators of this family and {} peers did the same work, {} workloads, in turn. Each figure is the median of \
-         {} rounds. On {}; <a href=\"#method\">how it was measured</a>.</p>\n{quick}\
+         {} rounds. On {}; <a href=\"#method\">how it was measured</a>.</p>\n{agreed}{quick}\
          <ul class=\"key\"><li class=\"ours\">ours</li><li class=\"peer\">peers</li><li class=\"floor\">the floor: a bump pointer \
          and a bare free list for each power of two, which never gives memory back</li></ul>\n</header>\n",
         count(Role::Ours),
@@ -117,6 +125,11 @@ fn families(summaries: &[Summary<'_>]) -> Vec<Family> {
 fn family_section(results: &Results, summaries: &[Summary<'_>], family: Family) -> Section {
     let of_family: Vec<&Summary<'_>> = summaries.iter().filter(|s| s.workload.family == family).collect();
     let mut html = format!("<p>{}</p>\n", family.introduction());
+    if family == Family::Latency {
+        let [cost, step] = [results.machine.timer_ns, results.machine.timer_step_ns].map(number::plain);
+        writeln!(html, "<p>To read the clock takes {cost} ns, and it goes in steps of {step} ns: no latency is known any closer.</p>")
+            .expect(ALL);
+    }
     let mut parts = Vec::new();
     let owned: Vec<Summary<'_>> = of_family.iter().map(|&summary| summary.clone()).collect();
     let lines: Vec<_> = Against::ALL.iter().flat_map(|&against| lines::groups(&owned, against)).collect();
