@@ -3,11 +3,11 @@
 use plotters::style::FontStyle;
 
 use super::axis::Axis;
-use super::{Anchor, Canvas, cut, drawing, palette, width_of};
+use super::{Anchor, Canvas, cut, cut_name, drawing, palette, room_for, width_of};
 use crate::report::summary::{Measure, Row, Summary};
 use crate::results::Role;
 
-const WIDTH: i32 = 540;
+const WIDTH: i32 = 600;
 const ROW: i32 = 24;
 const TOP: i32 = 4;
 const BELOW: i32 = 46;
@@ -17,7 +17,7 @@ const HALF: i32 = 8;
 /// Draws the figures of a workload.
 pub(in crate::report) fn draw(summary: &Summary<'_>) -> String {
     let rows = &summary.rows;
-    let names = rows.iter().map(|row| width_of(row.allocator)).max().unwrap_or(0).min(WIDTH * 2 / 5) + 10;
+    let names = room_for(rows.iter().map(|row| row.allocator)) + 10;
     let values = rows.iter().filter_map(|row| row.value).map(|v| width_of(&written(summary, v))).max().unwrap_or(0);
     let bottom = TOP + ROW * rows.len() as i32;
     let description = format!("{}: {}", summary.workload.name, summary.measure.explanation());
@@ -53,7 +53,7 @@ fn axis(summary: &Summary<'_>, from: i32, to: i32) -> Axis {
 /// The name of the allocator, in the left margin.
 fn label(canvas: &Canvas<'_>, row: &Row<'_>, centre: i32, width: i32) {
     let style = if row.role == Role::Ours { FontStyle::Bold } else { FontStyle::Normal };
-    let name = cut(row.allocator, width - 8);
+    let name = cut_name(row.allocator, width - 8);
     canvas.styled_text(&name, (width - 8, centre), Anchor::End, palette::INK, style);
 }
 
@@ -88,6 +88,7 @@ impl Measure {
 
 #[cfg(test)]
 mod tests {
+    use super::super::tests::{ALIKE, results_of_alike};
     use super::*;
     use crate::report::summary::{Part, summarise};
     use crate::report::synthetic;
@@ -98,6 +99,15 @@ mod tests {
         let svg = draw(&summarise(&results, Part::All)[0]);
         for text in ["slab", "10.0", "rlsf", "20.0", "a&lt;b&gt;&amp;&quot;c&quot;", "it &lt;cannot&gt;"] {
             assert!(svg.contains(text), "{text} is missing");
+        }
+    }
+
+    #[test]
+    fn names_that_begin_alike_are_written_out() {
+        let results = results_of_alike();
+        let svg = draw(&summarise(&results, Part::All)[0]);
+        for name in ALIKE {
+            assert!(svg.contains(&format!("\n{name}\n")), "{name} is missing");
         }
     }
 

@@ -4,12 +4,12 @@
 use plotters::style::{FontStyle, RGBColor};
 
 use super::axis::Axis;
-use super::{Anchor, Canvas, cut, drawing, palette, width_of};
+use super::{Anchor, Canvas, cut, cut_name, drawing, palette, room_for};
 use crate::report::number;
 use crate::report::summary::{Row, Summary};
 use crate::results::{Outcome, Role};
 
-const WIDTH: i32 = 540;
+const WIDTH: i32 = 600;
 const ROW: i32 = 26;
 /// The room for the maxima on the right.
 const MAXIMA: i32 = 100;
@@ -31,7 +31,7 @@ enum Mark {
 /// Draws the latencies of a workload.
 pub(in crate::report) fn draw(summary: &Summary<'_>) -> String {
     let rows = &summary.rows;
-    let names = rows.iter().map(|row| width_of(row.allocator)).max().unwrap_or(0).min(WIDTH * 2 / 5) + 10;
+    let names = room_for(rows.iter().map(|row| row.allocator)) + 10;
     let bottom = KEY + ROW * rows.len() as i32;
     let shown: Vec<f64> = rows.iter().flat_map(|row| marked(row).map(|(ns, _)| ns)).collect();
     let axis = Axis::logarithmic(&shown, names, WIDTH - MAXIMA);
@@ -47,7 +47,7 @@ pub(in crate::report) fn draw(summary: &Summary<'_>) -> String {
 
 fn one(canvas: &Canvas<'_>, axis: &Axis, row: &Row<'_>, names: i32, centre: i32) {
     let style = if row.role == Role::Ours { FontStyle::Bold } else { FontStyle::Normal };
-    canvas.styled_text(&cut(row.allocator, names - 8), (names - 8, centre), Anchor::End, palette::INK, style);
+    canvas.styled_text(&cut_name(row.allocator, names - 8), (names - 8, centre), Anchor::End, palette::INK, style);
     let colour = palette::of_side(row.role);
     let points: Vec<(i32, Mark)> = marked(row).map(|(ns, mark)| (axis.at(ns), mark)).collect();
     match (points.first(), points.last()) {

@@ -4,12 +4,12 @@
 use plotters::style::RGBColor;
 
 use super::axis::{self, Axis};
-use super::{Anchor, Canvas, TEXT, drawing, palette, width_of};
+use super::{Anchor, Canvas, TEXT, drawing, palette, room_for, width_of};
 use crate::report::number;
 use crate::report::summary::{Measure, Summary};
 use crate::results::{Results, Role};
 
-const WIDTH: i32 = 560;
+const WIDTH: i32 = 600;
 const HEIGHT: i32 = 430;
 const LEFT: i32 = 56;
 const TOP: i32 = 30;
@@ -132,8 +132,7 @@ struct Line<'r> {
 /// Draws a group.
 pub(in crate::report) fn draw(group: &Group<'_, '_>, results: &Results) -> String {
     let lines = lines(group, results);
-    let names = lines.iter().map(|line| width_of(line.name)).max().unwrap_or(0).min(WIDTH * 3 / 8);
-    let right = WIDTH - names - 26;
+    let right = WIDTH - room_for(lines.iter().map(|line| line.name)) - 26;
     let sizes: Vec<f64> = group.points.iter().map(|point| point.size as f64).collect();
     let values: Vec<f64> = lines.iter().flat_map(|line| line.points.iter().map(|&(_, value)| value)).collect();
     let y = match group.against.measure() {
@@ -208,7 +207,7 @@ fn name_ends(canvas: &Canvas<'_>, lines: &[Line<'_>], x: &SizeAxis, y: &Axis, ri
     let heights = apart(&ends.iter().map(|&(y, ..)| y).collect::<Vec<_>>(), TEXT + 2, TOP + 4, BOTTOM);
     for ((from, end, line), height) in ends.into_iter().zip(heights) {
         canvas.dotted_line((end + 8, from), (right + 10, height), line.colour);
-        let name = super::cut(line.name, WIDTH - right - 14);
+        let name = super::cut_name(line.name, WIDTH - right - 14);
         let colour = if line.role == Role::Ours { line.colour } else { palette::INK };
         canvas.text(&name, (right + 14, height), Anchor::Start, colour);
     }
@@ -254,6 +253,7 @@ impl SizeAxis {
 
 #[cfg(test)]
 mod tests {
+    use super::super::tests::{ALIKE, results_of_alike};
     use super::*;
     use crate::report::summary::{Part, summarise};
     use crate::report::synthetic;
@@ -285,6 +285,16 @@ mod tests {
         let svg = draw(&groups(&summaries, Against::Space)[0], &results);
         for text in ["radix", "bitmap-allocator", "256 MiB", "1 TiB"] {
             assert!(svg.contains(text), "{text} is missing");
+        }
+    }
+
+    #[test]
+    fn names_that_begin_alike_are_written_out() {
+        let results = results_of_alike();
+        let summaries = summarise(&results, Part::All);
+        let svg = draw(&groups(&summaries, Against::Live)[0], &results);
+        for name in ALIKE {
+            assert!(svg.contains(&format!("\n{name}\n")), "{name} is missing");
         }
     }
 

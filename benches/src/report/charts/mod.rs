@@ -15,6 +15,8 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 /// The size of the text in drawings, in pixels.
 const TEXT: i32 = 15;
+/// The most room for names at the side of a drawing, in pixels: enough for 27 letters.
+const NAMES: i32 = 270;
 
 /// Something to draw on, which becomes a string. A string takes all that is drawn, so nothing here fails.
 struct Canvas<'s> {
@@ -102,18 +104,50 @@ fn width_of(text: &str) -> i32 {
     i32::try_from(text.chars().count()).unwrap_or(i32::MAX / 16).saturating_mul(TEXT * 13) / 20
 }
 
+/// The room that names take at the side of a drawing.
+fn room_for<'n>(names: impl IntoIterator<Item = &'n str>) -> i32 {
+    names.into_iter().map(width_of).max().unwrap_or(0).min(NAMES)
+}
+
+/// How many letters there is room for beside an ellipsis, where a text has too many.
+fn letters_left(text: &str, width: i32) -> Option<usize> {
+    let fit = || usize::try_from(width * 20 / (TEXT * 13)).unwrap_or(0);
+    (width_of(text) > width).then(|| fit().saturating_sub(1))
+}
+
 /// The start of a text, as much as there is room for.
 fn cut(text: &str, width: i32) -> String {
-    if width_of(text) <= width {
-        return text.to_owned();
-    }
-    let room = usize::try_from(width * 20 / (TEXT * 13)).unwrap_or(0).saturating_sub(1);
-    text.chars().take(room).chain(['…']).collect()
+    let Some(left) = letters_left(text, width) else { return text.to_owned() };
+    text.chars().take(left).chain(['…']).collect()
+}
+
+/// A name without its middle, where there is no room for it: what tells names apart is often their end.
+fn cut_name(name: &str, width: i32) -> String {
+    let Some(left) = letters_left(name, width) else { return name.to_owned() };
+    let start = left / 2;
+    let end = name.chars().count() - (left - start);
+    name.chars().take(start).chain(['…']).chain(name.chars().skip(end)).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::synthetic;
+    use crate::results::Results;
+
+    /// Names of which the one is the start of the other.
+    pub(super) const ALIKE: [&str; 2] = ["buddy_system_allocator", "buddy_system_allocator-heap"];
+
+    /// Made-up results in which two peers have such names.
+    pub(super) fn results_of_alike() -> Results {
+        let mut results = synthetic::results();
+        for (from, to) in ["rlsf", "talc"].into_iter().zip(ALIKE) {
+            let contenders = results.allocators.iter_mut().map(|contender| &mut contender.name);
+            let figures = results.figures.iter_mut().map(|figure| &mut figure.allocator);
+            contenders.chain(figures).filter(|name| *name == from).for_each(|name| to.clone_into(name));
+        }
+        results
+    }
 
     #[test]
     fn a_drawing_describes_itself() {
@@ -128,5 +162,18 @@ mod tests {
         let cut = cut("a rather long text", 80);
         assert!(cut.ends_with('…') && width_of(&cut) <= 80, "{cut}");
         assert_eq!(super::cut("text", -5), "…");
+        assert_eq!(cut_name("text", -5), "…");
+    }
+
+    /// They were both `buddy_system_allocato…`.
+    #[test]
+    fn names_that_begin_alike_are_told_apart() {
+        assert_eq!(ALIKE.map(|name| cut_name(name, room_for(ALIKE))), ALIKE, "there is room for both");
+        for width in 40..NAMES {
+            let [short, long] = ALIKE.map(|name| cut_name(name, width));
+            assert_ne!(short, long, "at {width} pixels");
+            assert!(width_of(&short) <= width && width_of(&long) <= width, "{short} and {long} at {width} pixels");
+        }
+        assert_eq!(cut_name(ALIKE[1], 100), "budd…-heap");
     }
 }
