@@ -101,6 +101,12 @@ pub(super) fn label(value: f64) -> String {
     format!("{rounded}{suffix}")
 }
 
+/// The same of any value, to three digits: `524k` for 524,288.
+pub(super) fn rounded_label(value: f64) -> String {
+    let unit = 10f64.powf(value.abs().max(1.0).log10().floor() - 2.0);
+    label((value / unit).round() * unit)
+}
+
 /// A distance between ticks of 1, 2 or 5 times a power of ten, so that there are 4 to 8 of them up to this value.
 fn step(greatest: f64) -> f64 {
     let rough = greatest / 6.0;
@@ -157,6 +163,12 @@ mod tests {
                 assert!((0..=100).contains(&axis.at(0.0)) && (0..=100).contains(&axis.at(f64::NAN)), "{values:?}");
             }
         }
+    }
+
+    #[test]
+    fn labels_of_any_value_are_rounded() {
+        let labels = [0.0, 64.0, 4096.0, 32_768.0, 524_288.0, 1_048_576.0, 999_999.0].map(rounded_label);
+        assert_eq!(labels, ["0", "64", "4.1k", "32.8k", "524k", "1.05M", "1M"].map(str::to_owned));
     }
 
     #[test]

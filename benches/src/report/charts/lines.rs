@@ -1,19 +1,21 @@
-//! The same work at several sizes: how its cost grows with the number of live blocks or with the size of the page space,
-//! and how full pools get with several distributions of sizes. A line for each allocator, named at its end.
+//! The same work at several sizes: how its cost grows with the number of live blocks or with the size of the page space.
+//! A line for each allocator, named at its end. And which workloads make a group, on lines here or as marks in `sizes`.
 
 use plotters::style::RGBColor;
 
 use super::axis::{self, Axis};
-use super::{Anchor, Canvas, TEXT, drawing, palette, room_for, width_of};
+use super::labels::{LINE, centred, rows_of};
+use super::{Anchor, Canvas, TEXT, drawing, palette, room_for};
 use crate::report::number;
 use crate::report::summary::{Measure, Summary};
 use crate::results::{Results, Role};
 
 const WIDTH: i32 = 600;
-const HEIGHT: i32 = 430;
 const LEFT: i32 = 56;
 const TOP: i32 = 30;
-const BOTTOM: i32 = HEIGHT - 64;
+const BOTTOM: i32 = 366;
+/// The room for the title of the horizontal axis.
+const TITLE: i32 = 48;
 
 /// What the figures are drawn against.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,10 +42,12 @@ pub(in crate::report) struct Group<'s, 'r> {
 /// One workload of a group.
 #[derive(Clone, Debug)]
 pub(in crate::report) struct Point<'s, 'r> {
-    /// Where it is on a logarithmic axis.
+    /// Where it is on a logarithmic axis; of distributions, its place on the page.
     size: u64,
     /// What the axis calls it.
     pub(in crate::report) label: String,
+    /// What else differs between the points of the group: how many blocks are live, or the size of the pool.
+    pub(in crate::report) also: Option<String>,
     /// Its figures.
     pub(in crate::report) summary: &'s Summary<'r>,
 }
@@ -70,23 +74,28 @@ impl Against {
     }
 
     /// The group that a workload belongs to, and its point, if it is the next one of the group after so many.
-    fn place<'s, 'r>(self, summary: &'s Summary<'r>, before: impl Fn(&str) -> u32) -> Option<(String, Point<'s, 'r>)> {
+    fn place<'s, 'r>(self, summary: &'s Summary<'r>, before: impl Fn(&str) -> u64) -> Option<(String, Point<'s, 'r>)> {
         let workload = summary.workload;
         let (folder, last) = workload.name.rsplit_once('/')?;
-        let (name, size, label) = match self {
-            // What is live in a larger space is more, too, but it is the space that the cost is drawn against.
+        let (name, size, label, also) = match self {
             Self::Live => {
                 let live = workload.live.filter(|_| workload.space_bytes.is_none())?;
-                (without_numbers(&workload.name), live, axis::label(live as f64))
+                (without_numbers(&workload.name), live, axis::label(live as f64), None)
             }
+            // What is live in a larger space is often more, too, but it is the space that the cost is drawn against.
             Self::Space => {
                 let space = workload.space_bytes?;
-                (without_numbers(&workload.name), space, number::bytes(space))
+                let live = workload.live.map(|live| format!("{} live", axis::rounded_label(live as f64)));
+                (without_numbers(&workload.name), space, number::bytes(space), live)
             }
-            // Powers of two are equally far apart on a logarithmic axis.
-            Self::Sizes => (folder.to_owned(), 1u64.checked_shl(before(folder))?, last.to_owned()),
+            Self::Sizes => (
+                folder.to_owned(),
+                before(folder),
+                last.to_owned(),
+                pool(&workload.title).map(|pool| format!("a pool of {pool}")),
+            ),
         };
-        Some((name, Point { size, label, summary }))
+        Some((name, Point { size, label, also, summary }))
     }
 }
 
@@ -96,7 +105,7 @@ pub(in crate::report) fn groups<'s, 'r>(summaries: &'s [Summary<'r>], against: A
     let mut groups: Vec<Group<'s, 'r>> = Vec::new();
     for summary in summaries.iter().filter(|summary| summary.measure == against.measure()) {
         let find = |name: &str| groups.iter().position(|group| group.name == name);
-        let before = |name: &str| find(name).map_or(0, |at| groups[at].points.len() as u32);
+        let before = |name: &str| find(name).map_or(0, |at| groups[at].points.len() as u64);
         let Some((name, point)) = against.place(summary, before) else { continue };
         match find(&name) {
             Some(at) => groups[at].points.push(point),
@@ -106,9 +115,18 @@ pub(in crate::report) fn groups<'s, 'r>(summaries: &'s [Summary<'r>], against: A
     for group in &mut groups {
         group.points.sort_by_key(|point| point.size);
         group.points.dedup_by_key(|point| point.size);
+        // What is the same for all needs no telling them apart.
+        if group.points.iter().all(|point| point.also == group.points[0].also) {
+            group.points.iter_mut().for_each(|point| point.also = None);
+        }
     }
     groups.retain(|group| group.points.len() > 1);
     groups
+}
+
+/// How large its pool is, as the title of a workload has it: `4 MiB`.
+pub(in crate::report) fn pool(title: &str) -> Option<&str> {
+    title.split("; ").find_map(|clause| clause.strip_prefix("a pool of "))
 }
 
 /// The name of a workload without the numbers in its last part: `a/4-8/…-live` for `a/4-8/100-live`.
@@ -135,15 +153,22 @@ pub(in crate::report) fn draw(group: &Group<'_, '_>, results: &Results) -> Strin
     let right = WIDTH - room_for(lines.iter().map(|line| line.name)) - 26;
     let sizes: Vec<f64> = group.points.iter().map(|point| point.size as f64).collect();
     let values: Vec<f64> = lines.iter().flat_map(|line| line.points.iter().map(|&(_, value)| value)).collect();
-    let y = match group.against.measure() {
-        Measure::Share => Axis::linear(100.0, BOTTOM, TOP),
-        Measure::Time | Measure::Latency => Axis::logarithmic(&values, BOTTOM, TOP),
-    };
+    let y = Axis::logarithmic(&values, BOTTOM, TOP);
     let x = SizeAxis::new(&sizes, LEFT + 16, right - 8);
     let measure = group.against.measure();
     let description = format!("{} against {}: {}", group.name, group.against.title(), measure.explanation());
-    drawing((WIDTH, HEIGHT), &description, |canvas| {
-        grid(canvas, group, &x, &y, right);
+    let labels = labels(group, &x);
+    let end = labels.iter().map(|label| label.bottom()).max().unwrap_or(BOTTOM);
+    drawing((WIDTH, end + TITLE), &description, |canvas| {
+        grid(canvas, group, &y, right);
+        for label in &labels {
+            canvas.line((label.x, TOP), (label.x, BOTTOM), palette::GRID, 1);
+            for (text, height) in label.lines.iter().zip((label.top + LINE / 2..).step_by(LINE as usize)) {
+                canvas.text(text, (label.centre, height), Anchor::Middle, palette::MUTED);
+            }
+        }
+        let title = format!("{} (both scales logarithmic)", group.against.title());
+        canvas.text(&title, (i32::midpoint(LEFT, right), end + 18), Anchor::Middle, palette::MUTED);
         // Ours last, so that they lie on top.
         for line in lines.iter().rev() {
             let points: Vec<_> = line.points.iter().map(|&(size, value)| (x.at(size as f64), y.at(value))).collect();
@@ -155,12 +180,11 @@ pub(in crate::report) fn draw(group: &Group<'_, '_>, results: &Results) -> Strin
 }
 
 fn lines<'r>(group: &Group<'_, 'r>, results: &'r Results) -> Vec<Line<'r>> {
-    let scale = if group.against.measure() == Measure::Share { 100.0 } else { 1.0 };
     let mut lines: Vec<Line<'r>> = Vec::new();
     for contender in &results.allocators {
         let value = |point: &Point<'_, 'r>| {
             let row = point.summary.rows.iter().find(|row| row.allocator == contender.name)?;
-            Some((point.size, row.value? * scale))
+            Some((point.size, row.value?))
         };
         let points: Vec<(u64, f64)> = group.points.iter().filter_map(value).collect();
         let place = lines.iter().filter(|line| line.role == contender.role).count();
@@ -173,28 +197,47 @@ fn lines<'r>(group: &Group<'_, 'r>, results: &'r Results) -> Vec<Line<'r>> {
     lines
 }
 
-fn grid(canvas: &Canvas<'_>, group: &Group<'_, '_>, x: &SizeAxis, y: &Axis, right: i32) {
+/// The label of a point, below the axis.
+struct Label<'g> {
+    /// Where the point is.
+    x: i32,
+    /// The middle of the text: that of the point, but for the bounds of the drawing.
+    centre: i32,
+    top: i32,
+    lines: Vec<&'g str>,
+}
+
+impl Label<'_> {
+    fn bottom(&self) -> i32 {
+        self.top + LINE * self.lines.len() as i32
+    }
+}
+
+/// The labels of all points, on as many rows as they need.
+fn labels<'g>(group: &'g Group<'_, '_>, x: &SizeAxis) -> Vec<Label<'g>> {
+    let lines = |point: &'g Point<'_, '_>| -> Vec<&'g str> {
+        [Some(&point.label), point.also.as_ref()].into_iter().flatten().map(String::as_str).collect()
+    };
+    let label = |point: &'g Point<'_, '_>| {
+        let (x, lines) = (x.at(point.size as f64), lines(point));
+        let (from, to) = centred(lines.iter().copied(), x, WIDTH);
+        (Label { x, centre: i32::midpoint(from, to), top: BOTTOM + 10, lines }, (from, to))
+    };
+    let (mut labels, boxes): (Vec<Label<'g>>, Vec<_>) = group.points.iter().map(label).unzip();
+    let height = LINE * labels.iter().map(|label| label.lines.len()).max().unwrap_or(0) as i32;
+    for (label, row) in labels.iter_mut().zip(rows_of(&boxes)) {
+        label.top += row as i32 * height;
+    }
+    labels
+}
+
+fn grid(canvas: &Canvas<'_>, group: &Group<'_, '_>, y: &Axis, right: i32) {
     for tick in y.ticks() {
         let at = y.at(tick);
         canvas.line((LEFT, at), (right, at), palette::GRID, 1);
         canvas.text(&axis::label(tick), (LEFT - 6, at), Anchor::End, palette::MUTED);
     }
-    // Labels too wide to stand beside one another stand on two lines in turn.
-    let widest = group.points.iter().map(|point| width_of(&point.label)).max().unwrap_or(0);
-    let room = (right - LEFT) / group.points.len().max(1) as i32;
-    let step = if widest > room { 16 } else { 0 };
-    for (i, point) in group.points.iter().enumerate() {
-        let at = x.at(point.size as f64);
-        canvas.line((at, TOP), (at, BOTTOM), palette::GRID, 1);
-        let height = BOTTOM + 14 + step * (i as i32 % 2);
-        canvas.text(&point.label, (at, height), Anchor::Middle, palette::MUTED);
-    }
     canvas.text(group.against.measure().axis_title(), (4, 10), Anchor::Start, palette::MUTED);
-    let title = match group.against {
-        Against::Live | Against::Space => format!("{} (both scales logarithmic)", group.against.title()),
-        Against::Sizes => group.against.title().to_owned(),
-    };
-    canvas.text(&title, (i32::midpoint(LEFT, right), BOTTOM + 36 + step), Anchor::Middle, palette::MUTED);
 }
 
 /// Writes the names beside the ends of the lines, moved apart where they would cover one another.
@@ -268,6 +311,27 @@ mod tests {
         assert_eq!(space, [("pages/pair/…".to_owned(), 2)]);
         let sizes: Vec<_> = named(Against::Sizes);
         assert_eq!(sizes, [("fill/brink".to_owned(), 2)]);
+    }
+
+    #[test]
+    fn what_is_live_is_written_where_it_differs() {
+        let mut results = synthetic::results();
+        let also = |results: &Results| {
+            let summaries = summarise(results, Part::All);
+            groups(&summaries, Against::Space)[0].points.iter().map(|point| point.also.clone()).collect::<Vec<_>>()
+        };
+        let spaces = |results: &mut Results, live: [u64; 2]| {
+            let spaces = results.workloads.iter_mut().filter(|workload| workload.space_bytes.is_some());
+            spaces.zip(live).for_each(|(workload, live)| workload.live = Some(live));
+        };
+        assert_eq!(also(&results), [None, None]);
+        spaces(&mut results, [4096, 4096]);
+        assert_eq!(also(&results), [None, None]);
+        spaces(&mut results, [32_768, 1_048_576]);
+        assert_eq!(also(&results), ["32.8k live", "1.05M live"].map(|live| Some(live.to_owned())));
+        let summaries = summarise(&results, Part::All);
+        let svg = draw(&groups(&summaries, Against::Space)[0], &results);
+        assert!(svg.contains("32.8k live") && svg.contains("1.05M live"), "{svg}");
     }
 
     #[test]

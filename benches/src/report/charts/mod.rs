@@ -1,13 +1,15 @@
 //! The drawings of the page: SVG in pixels of its own, coloured from one palette that has a light and a dark side.
 //!
-//! `axis` places values; `bars`, `lines`, `latency` and `heap_map` are one kind of drawing each.
+//! `axis` places values, `labels` texts; `bars`, `lines`, `sizes`, `latency` and `heap_map` are one kind of drawing each.
 
 mod axis;
 pub(in crate::report) mod bars;
 pub(in crate::report) mod heap_map;
+mod labels;
 pub(in crate::report) mod latency;
 pub(in crate::report) mod lines;
 pub(in crate::report) mod palette;
+pub(in crate::report) mod sizes;
 
 use plotters::coord::Shift;
 use plotters::prelude::*;

@@ -23,11 +23,14 @@ const OURS: [RGBColor; 5] = [colour(0x0969DA), colour(0x8250DF), colour(0x0F7B6C
 /// Peers, one after another.
 const PEERS: [RGBColor; 6] =
     [colour(0x8C959F), colour(0xA3805B), colour(0x7F9467), colour(0x9A7F97), colour(0x6C8794), colour(0xA8A06A)];
+/// Kinds of work, one after another.
+const KINDS: [RGBColor; 6] =
+    [colour(0x0072B2), colour(0xD55E00), colour(0x009E73), colour(0xCC79A7), colour(0x4A5058), colour(0x5B5FC7)];
 /// The floor.
 const FLOOR: RGBColor = colour(0xD4A72C);
 
 /// Each colour on a light page, and the one that takes its place on a dark page.
-const DARK: [(RGBColor, u32); 22] = [
+const DARK: [(RGBColor, u32); 28] = [
     (INK, 0xE6EDF3),
     (MUTED, 0x9198A1),
     (GRID, 0x30363D),
@@ -49,6 +52,12 @@ const DARK: [(RGBColor, u32); 22] = [
     (PEERS[3], 0x9C8099),
     (PEERS[4], 0x6F8D9B),
     (PEERS[5], 0xA39B68),
+    (KINDS[0], 0x3FA7E0),
+    (KINDS[1], 0xF08A4B),
+    (KINDS[2], 0x2EC4A0),
+    (KINDS[3], 0xE39BC4),
+    (KINDS[4], 0xC9D1D9),
+    (KINDS[5], 0x9EA1F5),
     (FLOOR, 0xBB8009),
 ];
 
@@ -64,6 +73,11 @@ pub(in crate::report) fn of_line(role: Role, place: usize) -> RGBColor {
         Role::Peer => PEERS[place % PEERS.len()],
         Role::Floor => FLOOR,
     }
+}
+
+/// The colour of a mark that stands for a kind of work, and not for a side.
+pub(in crate::report) fn of_kind(place: usize) -> RGBColor {
+    KINDS[place % KINDS.len()]
 }
 
 /// The style sheet that trades the colours of drawings for those of a dark page.
@@ -97,9 +111,9 @@ mod tests {
 
     #[test]
     fn every_place_has_a_colour() {
-        for role in [Role::Ours, Role::Peer, Role::Floor] {
-            for place in 0..20 {
-                let colour = of_line(role, place);
+        for place in 0..20 {
+            let of_sides = [Role::Ours, Role::Peer, Role::Floor].map(|role| of_line(role, place));
+            for colour in of_sides.into_iter().chain([of_kind(place)]) {
                 assert!(DARK.iter().any(|(light, _)| *light == colour), "{colour:?} has no dark counterpart");
             }
         }

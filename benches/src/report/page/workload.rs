@@ -1,7 +1,7 @@
 //! One workload on the page, or one group of workloads on a line: what it is, the drawing, and all its numbers as text.
 
-use crate::report::charts::lines::{self, Group, Point};
-use crate::report::charts::{bars, latency};
+use crate::report::charts::lines::{self, Against, Group, Point};
+use crate::report::charts::{bars, latency, sizes};
 use crate::report::html::{Table, anchor, escape, prose};
 use crate::report::number;
 use crate::report::summary::{Measure, Row, Summary};
@@ -26,12 +26,15 @@ pub(super) fn article(summary: &Summary<'_>) -> String {
     )
 }
 
-/// Workloads that differ in size only, as lines.
+/// Workloads that differ in size, or in the distribution of sizes: what differs, the drawing, and behind it the numbers.
 pub(super) fn lines(group: &Group<'_, '_>, results: &Results, id: &str) -> String {
     let (title, measure) = (group.against.title(), group.against.measure());
     let mut head = vec![String::new()];
     head.extend(group.points.iter().map(|point| point.label.clone()));
     let mut table = Table::new(&head);
+    if let Some((name, cells)) = differing(group) {
+        table.row(name, &cells);
+    }
     for contender in &results.allocators {
         let find = |point: &Point<'_, '_>| {
             let row = point.summary.rows.iter().find(|row| row.allocator == contender.name)?;
@@ -43,19 +46,63 @@ pub(super) fn lines(group: &Group<'_, '_>, results: &Results, id: &str) -> Strin
             table.row(&contender.name, &cells);
         }
     }
-    let (what, reading) = match measure {
-        Measure::Share => ("Share", "The same pool, filled with blocks of other sizes.".to_owned()),
-        _ => ("Cost", format!("The same work with more {title}; flat lines scale, steep ones do not.")),
+    let (what, drawing) = match group.against {
+        Against::Sizes => ("Share", sizes::draw(group, results)),
+        Against::Live | Against::Space => ("Cost", lines::draw(group, results)),
     };
+    let reading = [sentence(&common_title(group)), reading(group).to_owned()].join(" ");
     format!(
-        "<article id=\"{id}\">\n<h3>{what} against {title}: {}</h3>\n<p>{reading}</p>\n\
-         <dl><dt>Unit</dt><dd>{}</dd></dl>\n<figure>{}</figure>\n\
+        "<article id=\"{id}\">\n<h3>{what} against {title}: {}</h3>\n<p>{}</p>\n\
+         <dl><dt>Unit</dt><dd>{}</dd></dl>\n<figure>{drawing}</figure>\n\
          <details><summary>The numbers</summary>\n{}</details>\n</article>\n",
         escape(&group.name),
+        prose(reading.trim_start()),
         measure.explanation(),
-        lines::draw(group, results),
         table.finish(),
     )
+}
+
+/// What differs between the points of a group, and how to read that.
+fn reading(group: &Group<'_, '_>) -> &'static str {
+    let also = group.points.iter().any(|point| point.also.is_some());
+    match (group.against, also) {
+        (Against::Live, _) => "From left to right, more blocks are live; flat lines scale, steep ones do not.",
+        (Against::Space, false) => "From left to right, the page space grows; flat lines scale, steep ones do not.",
+        (Against::Space, true) => {
+            "From left to right, the page space grows; how many blocks are live differs, too, and is written below: a line \
+             may rise for either."
+        }
+        (Against::Sizes, false) => "A mark for each distribution of sizes.",
+        (Against::Sizes, true) => {
+            "A mark for each distribution of sizes. The pools are not all of the same size: compare allocators by one mark, \
+             and marks with one another only where their pools are the same."
+        }
+    }
+}
+
+/// What the titles of all points begin with, clause by clause.
+fn common_title(group: &Group<'_, '_>) -> String {
+    let clauses = |point: &Point<'_, '_>| point.summary.workload.title.split("; ").map(str::to_owned).collect();
+    let mut titles = group.points.iter().map(clauses);
+    let mut common: Vec<String> = titles.next().unwrap_or_default();
+    for title in titles {
+        let title: Vec<String> = title;
+        let same = common.iter().zip(&title).take_while(|(a, b)| a == b).count();
+        common.truncate(same);
+    }
+    common.join("; ")
+}
+
+/// A row of what differs between the points beside what they are drawn against: its name, and its cells.
+fn differing(group: &Group<'_, '_>) -> Option<(&'static str, Vec<String>)> {
+    group.points.iter().find(|point| point.also.is_some())?;
+    let live = |point: &Point<'_, '_>| point.summary.workload.live.map(number::whole);
+    let pool = |point: &Point<'_, '_>| lines::pool(&point.summary.workload.title).map(str::to_owned);
+    let (name, cells): (_, Vec<Option<String>>) = match group.against {
+        Against::Live | Against::Space => ("live at a time", group.points.iter().map(live).collect()),
+        Against::Sizes => ("pool", group.points.iter().map(pool).collect()),
+    };
+    Some((name, cells.into_iter().map(|cell| cell.unwrap_or_else(|| "—".to_owned())).collect()))
 }
 
 /// A line as a sentence: with a capital letter, and an end.
@@ -115,4 +162,53 @@ fn measured(measure: Measure, row: &Row<'_>) -> Vec<String> {
 
 fn value(measure: Measure, value: Option<f64>) -> String {
     value.map_or_else(|| "—".to_owned(), |value| measure.write(value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::summary::{Part, summarise};
+    use crate::report::synthetic;
+    use crate::results::Family;
+
+    /// What the page says of the first group of a kind, with other titles and numbers of live blocks in that family.
+    fn said(against: Against, family: Family, made: [(&str, Option<u64>); 2]) -> String {
+        let mut results = synthetic::results();
+        let of_family = results.workloads.iter_mut().filter(|workload| workload.family == family);
+        for (workload, (title, live)) in of_family.zip(made) {
+            workload.title = title.to_owned();
+            workload.live = live;
+        }
+        lines(&lines::groups(&summarise(&results, Part::All), against)[0], &results, "id")
+    }
+
+    #[test]
+    fn a_larger_space_with_more_live_is_not_called_the_same_work() {
+        let titles = ["a page is taken; 256 MiB of page space", "a page is taken; 1 TiB of page space"];
+        let same = said(Against::Space, Family::Pages, titles.map(|title| (title, Some(8))));
+        assert!(same.contains("A page is taken. From left to right, the page space grows; flat"), "{same}");
+        assert!(!same.contains("live at a time"), "{same}");
+        let more = said(Against::Space, Family::Pages, [(titles[0], Some(32_768)), (titles[1], Some(1_048_576))]);
+        assert!(more.contains("how many blocks are live differs, too"), "{more}");
+        assert!(
+            more.contains("live at a time</th><td class=\"n\">32,768</td><td class=\"n\">1,048,576</td>"),
+            "{more}"
+        );
+    }
+
+    #[test]
+    fn pools_are_called_the_same_only_where_they_are() {
+        let same = said(Against::Sizes, Family::Fill, [("filled; a pool of 4 MiB", None); 2]);
+        assert!(same.contains("Filled; a pool of 4 MiB. A mark for") && !same.contains(">pool<"), "{same}");
+        let other = ["filled; a pool of 4 MiB", "filled; a pool of 32 MiB"].map(|title| (title, None));
+        let other = said(Against::Sizes, Family::Fill, other);
+        assert!(other.contains("The pools are not all of the same size"), "{other}");
+        assert!(other.contains("pool</th><td class=\"n\">4 MiB</td><td class=\"n\">32 MiB</td>"), "{other}");
+    }
+
+    #[test]
+    fn titles_have_in_common_what_they_begin_with() {
+        let none = said(Against::Live, Family::Bytes, [("", None), ("one of 1 page; slow", Some(1))]);
+        assert!(none.contains("<p>From left to right, more blocks are live"), "{none}");
+    }
 }
