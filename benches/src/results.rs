@@ -130,6 +130,9 @@ pub struct Workload {
     pub live: Option<u64>,
     /// How much page space is managed, in bytes, for charts of cost against it.
     pub space_bytes: Option<u64>,
+    /// The size of the pool that is filled, in bytes.
+    #[serde(default)]
+    pub pool_bytes: Option<u64>,
     /// How many threads do it; only the ratios of one thread are expected to agree from run to run.
     #[serde(default = "one_thread")]
     pub threads: u32,

@@ -46,6 +46,7 @@ pub(super) fn workloads(seed: u64) -> Vec<Workload> {
         sizes: String::new(),
         live: Some(live as u64),
         space_bytes: None,
+        pool_bytes: None,
         threads: 1,
     });
     let lists =

@@ -62,14 +62,18 @@ const SIZES: [(&str, Sizes, PoolSize); 5] = [
     ("4k-64k", sizes::from_4_to_64_kib, |quick| 8 * pool_size(quick)),
 ];
 
-/// One more that is filled once: a large pool, in which many size classes are no burden.
-const LARGE: (&str, Sizes, PoolSize) = ("below-uniform-4k-in-256m", sizes::below_uniform, |_| 256 << 20);
+/// More that are filled once: pools of other sizes. In a large one many size classes are no burden.
+const POOLS: [(&str, Sizes, PoolSize); 3] = [
+    ("below-uniform-4k-in-16m", sizes::below_uniform, |_| 16 << 20),
+    ("below-uniform-4k-in-64m", sizes::below_uniform, |_| 64 << 20),
+    ("below-uniform-4k-in-256m", sizes::below_uniform, |_| 256 << 20),
+];
 
 fn all() -> impl Iterator<Item = (String, Look, &'static str, Sizes, PoolSize)> {
     LOOKS.into_iter().flat_map(|(look, look_name, title)| {
-        let large = (look == Look::FirstRefusal).then_some(LARGE);
+        let pools = if look == Look::FirstRefusal { &POOLS[..] } else { &[] };
         let named = move |(name, sizes, pool)| (format!("fill/{look_name}/{name}"), look, title, sizes, pool);
-        SIZES.into_iter().chain(large).map(named)
+        SIZES.into_iter().chain(pools.iter().copied()).map(named)
     })
 }
 
@@ -91,6 +95,7 @@ pub fn workloads(options: &Options) -> Vec<Workload> {
             sizes: Distribution::of(drawn).describe("bytes"),
             live: None,
             space_bytes: None,
+            pool_bytes: Some(pool as u64),
             threads: 1,
         }
     };

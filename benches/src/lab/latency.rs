@@ -42,6 +42,7 @@ pub fn workloads(options: &Options) -> Vec<Workload> {
             sizes: record(live, sizes, resizing, options).sizes.describe("bytes"),
             live: Some(live as u64),
             space_bytes: None,
+            pool_bytes: None,
             threads: 1,
         }
     };

@@ -29,6 +29,7 @@ fn workload(name: &str, family: Family, live: Option<u64>, space_bytes: Option<u
         sizes: "4 to 1024 bytes, <uniform>".to_owned(),
         live,
         space_bytes,
+        pool_bytes: None,
         threads: 1 + u32::from(name.ends_with("thread")),
     }
 }

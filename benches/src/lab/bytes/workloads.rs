@@ -98,6 +98,7 @@ pub fn workloads(options: &Options) -> Vec<Workload> {
         sizes: workload.record(options).sizes.describe("bytes"),
         live: Some(workload.live as u64),
         space_bytes: None,
+        pool_bytes: None,
         threads: 1,
     };
     WORKLOADS.iter().map(describe).collect()

@@ -77,6 +77,7 @@ pub fn workloads() -> Vec<Workload> {
         sizes: workload.sizes.to_owned(),
         live: None,
         space_bytes: None,
+        pool_bytes: None,
         threads: 1,
     };
     WORKLOADS.iter().map(describe).collect()

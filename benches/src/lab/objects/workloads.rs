@@ -47,6 +47,7 @@ pub fn workloads() -> Vec<Workload> {
         sizes: format!("{} bytes each", size_of::<Object>()),
         live: (work == Work::Batch).then_some(BATCH as u64),
         space_bytes: None,
+        pool_bytes: None,
         threads: if matches!(work, Work::FreedElsewhere | Work::BothAtOnce) { 2 } else { 1 },
     };
     WORKLOADS.iter().map(describe).collect()

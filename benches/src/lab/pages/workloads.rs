@@ -167,6 +167,7 @@ impl PageWorkload {
             sizes,
             live: live.map(|live| live as u64),
             space_bytes: Some(space),
+            pool_bytes: None,
             threads: 1,
         }
     }

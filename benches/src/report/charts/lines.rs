@@ -1,5 +1,5 @@
-//! The same work at several sizes: how its cost grows with the number of live blocks or with the size of the page space.
-//! A line for each allocator, named at its end. And which workloads make a group, on lines here or as marks in `sizes`.
+//! The same work at several sizes: how its cost grows with the number of live blocks or with the size of the page space, and
+//! how full a pool gets by its size. A line for each allocator, named at its end. And which workloads make a group, on lines here or as marks in `sizes`.
 
 use plotters::style::RGBColor;
 
@@ -24,6 +24,8 @@ pub(in crate::report) enum Against {
     Live,
     /// Cost against the size of the page space.
     Space,
+    /// Shares against the size of the pool.
+    Pool,
     /// Shares against distributions of sizes, which have no order but that of the page.
     Sizes,
 }
@@ -54,13 +56,14 @@ pub(in crate::report) struct Point<'s, 'r> {
 
 impl Against {
     /// All there is, in the order of the page.
-    pub(in crate::report) const ALL: [Self; 3] = [Self::Live, Self::Space, Self::Sizes];
+    pub(in crate::report) const ALL: [Self; 4] = [Self::Live, Self::Space, Self::Pool, Self::Sizes];
 
     /// What the axis shows.
     pub(in crate::report) fn title(self) -> &'static str {
         match self {
             Self::Live => "live blocks",
             Self::Space => "page space",
+            Self::Pool => "pool",
             Self::Sizes => "sizes",
         }
     }
@@ -69,7 +72,7 @@ impl Against {
     pub(in crate::report) fn measure(self) -> Measure {
         match self {
             Self::Live | Self::Space => Measure::Time,
-            Self::Sizes => Measure::Share,
+            Self::Pool | Self::Sizes => Measure::Share,
         }
     }
 
@@ -88,12 +91,16 @@ impl Against {
                 let live = workload.live.map(|live| format!("{} live", axis::rounded_label(live as f64)));
                 (without_numbers(&workload.name), space, number::bytes(space), live)
             }
-            Self::Sizes => (
-                folder.to_owned(),
-                before(folder),
-                last.to_owned(),
-                pool(&workload.title).map(|pool| format!("a pool of {pool}")),
-            ),
+            Self::Pool => {
+                let pool = workload.pool_bytes?;
+                let sizes = last.split_once(IN_POOL).map_or(last, |(sizes, _)| sizes);
+                (format!("{folder}/{sizes}"), pool, number::bytes(pool), None)
+            }
+            Self::Sizes if last.contains(IN_POOL) => return None,
+            Self::Sizes => {
+                let pool = workload.pool_bytes.map(|pool| format!("a pool of {}", number::bytes(pool)));
+                (folder.to_owned(), before(folder), last.to_owned(), pool)
+            }
         };
         Some((name, Point { size, label, also, summary }))
     }
@@ -124,10 +131,8 @@ pub(in crate::report) fn groups<'s, 'r>(summaries: &'s [Summary<'r>], against: A
     groups
 }
 
-/// How large its pool is, as the title of a workload has it: `4 MiB`.
-pub(in crate::report) fn pool(title: &str) -> Option<&str> {
-    title.split("; ").find_map(|clause| clause.strip_prefix("a pool of "))
-}
+/// What stands in a name between a distribution of sizes and the size of the pool, where it is not the usual one.
+const IN_POOL: &str = "-in-";
 
 /// The name of a workload without the numbers in its last part: `a/4-8/…-live` for `a/4-8/100-live`.
 fn without_numbers(name: &str) -> String {
@@ -143,7 +148,7 @@ struct Line<'r> {
     name: &'r str,
     role: Role,
     colour: RGBColor,
-    /// `(size, value)`, ascending.
+    /// `(size, value)`, ascending; of shares, in percent.
     points: Vec<(u64, f64)>,
 }
 
@@ -153,9 +158,12 @@ pub(in crate::report) fn draw(group: &Group<'_, '_>, results: &Results) -> Strin
     let right = WIDTH - room_for(lines.iter().map(|line| line.name)) - 26;
     let sizes: Vec<f64> = group.points.iter().map(|point| point.size as f64).collect();
     let values: Vec<f64> = lines.iter().flat_map(|line| line.points.iter().map(|&(_, value)| value)).collect();
-    let y = Axis::logarithmic(&values, BOTTOM, TOP);
-    let x = SizeAxis::new(&sizes, LEFT + 16, right - 8);
     let measure = group.against.measure();
+    let y = match measure {
+        Measure::Share => Axis::linear(100.0, BOTTOM, TOP),
+        Measure::Time | Measure::Latency => Axis::logarithmic(&values, BOTTOM, TOP),
+    };
+    let x = SizeAxis::new(&sizes, LEFT + 16, right - 8);
     let description = format!("{} against {}: {}", group.name, group.against.title(), measure.explanation());
     let labels = labels(group, &x);
     let end = labels.iter().map(|label| label.bottom()).max().unwrap_or(BOTTOM);
@@ -167,7 +175,8 @@ pub(in crate::report) fn draw(group: &Group<'_, '_>, results: &Results) -> Strin
                 canvas.text(text, (label.centre, height), Anchor::Middle, palette::MUTED);
             }
         }
-        let title = format!("{} (both scales logarithmic)", group.against.title());
+        let scales = if measure == Measure::Share { "logarithmic" } else { "both scales logarithmic" };
+        let title = format!("{} ({scales})", group.against.title());
         canvas.text(&title, (i32::midpoint(LEFT, right), end + 18), Anchor::Middle, palette::MUTED);
         // Ours last, so that they lie on top.
         for line in lines.iter().rev() {
@@ -184,7 +193,8 @@ fn lines<'r>(group: &Group<'_, 'r>, results: &'r Results) -> Vec<Line<'r>> {
     for contender in &results.allocators {
         let value = |point: &Point<'_, 'r>| {
             let row = point.summary.rows.iter().find(|row| row.allocator == contender.name)?;
-            Some((point.size, row.value?))
+            let shown = if group.against.measure() == Measure::Share { 100.0 } else { 1.0 };
+            Some((point.size, row.value? * shown))
         };
         let points: Vec<(u64, f64)> = group.points.iter().filter_map(value).collect();
         let place = lines.iter().filter(|line| line.role == contender.role).count();
@@ -311,6 +321,28 @@ mod tests {
         assert_eq!(space, [("pages/pair/…".to_owned(), 2)]);
         let sizes: Vec<_> = named(Against::Sizes);
         assert_eq!(sizes, [("fill/brink".to_owned(), 2)]);
+    }
+
+    #[test]
+    fn pools_of_several_sizes_make_a_line_and_no_marks() {
+        let mut results = synthetic::results();
+        let filled = results.workloads.iter_mut().filter(|workload| workload.family == crate::results::Family::Fill);
+        for (workload, pool) in filled.zip([4 << 20, 16 << 20]) {
+            workload.pool_bytes = Some(pool);
+        }
+        results.workloads.iter_mut().find(|w| w.name == "fill/brink/large").unwrap().name =
+            "fill/brink/small-in-16m".to_owned();
+        results.figures.iter_mut().filter(|f| f.workload == "fill/brink/large").for_each(|figure| {
+            figure.workload = "fill/brink/small-in-16m".to_owned();
+        });
+        let summaries = summarise(&results, Part::All);
+        assert!(groups(&summaries, Against::Sizes).is_empty());
+        let lines = groups(&summaries, Against::Pool);
+        assert_eq!(lines.len(), 1);
+        let labels: Vec<&str> = lines[0].points.iter().map(|point| point.label.as_str()).collect();
+        assert_eq!((lines[0].name.as_str(), labels), ("fill/brink/small", vec!["4 MiB", "16 MiB"]));
+        let svg = draw(&lines[0], &results);
+        assert!(svg.contains("pool (logarithmic)") && svg.contains("\n100\n"), "{svg}");
     }
 
     #[test]

@@ -136,9 +136,9 @@ mod tests {
     fn pools_of_other_sizes_are_named() {
         let mut results = results_of_alike();
         assert!(!drawn(&results).contains("a pool of"));
-        for (name, pool) in [("fill/brink/small", "4 MiB"), ("fill/brink/large", "32 MiB")] {
+        for (name, pool) in [("fill/brink/small", 4 << 20), ("fill/brink/large", 32 << 20)] {
             let workload = results.workloads.iter_mut().find(|workload| workload.name == name).unwrap();
-            workload.title = format!("blocks are taken; a pool of {pool}");
+            workload.pool_bytes = Some(pool);
         }
         let svg = drawn(&results);
         assert!(svg.contains("small, a pool of 4 MiB") && svg.contains("large, a pool of 32 MiB"), "{svg}");

@@ -48,6 +48,7 @@ pub(super) fn lines(group: &Group<'_, '_>, results: &Results, id: &str) -> Strin
     }
     let (what, drawing) = match group.against {
         Against::Sizes => ("Share", sizes::draw(group, results)),
+        Against::Pool => ("Share", lines::draw(group, results)),
         Against::Live | Against::Space => ("Cost", lines::draw(group, results)),
     };
     let reading = [sentence(&common_title(group)), reading(group).to_owned()].join(" ");
@@ -71,6 +72,9 @@ fn reading(group: &Group<'_, '_>) -> &'static str {
         (Against::Space, true) => {
             "From left to right, the page space grows; how many blocks are live differs, too, and is written below: a line \
              may rise for either."
+        }
+        (Against::Pool, _) => {
+            "From left to right, the pool grows: what an engine keeps for itself, or for each size of blocks, weighs less."
         }
         (Against::Sizes, false) => "A mark for each distribution of sizes.",
         (Against::Sizes, true) => {
@@ -97,10 +101,10 @@ fn common_title(group: &Group<'_, '_>) -> String {
 fn differing(group: &Group<'_, '_>) -> Option<(&'static str, Vec<String>)> {
     group.points.iter().find(|point| point.also.is_some())?;
     let live = |point: &Point<'_, '_>| point.summary.workload.live.map(number::whole);
-    let pool = |point: &Point<'_, '_>| lines::pool(&point.summary.workload.title).map(str::to_owned);
+    let pool = |point: &Point<'_, '_>| point.summary.workload.pool_bytes.map(number::bytes);
     let (name, cells): (_, Vec<Option<String>>) = match group.against {
         Against::Live | Against::Space => ("live at a time", group.points.iter().map(live).collect()),
-        Against::Sizes => ("pool", group.points.iter().map(pool).collect()),
+        Against::Pool | Against::Sizes => ("pool", group.points.iter().map(pool).collect()),
     };
     Some((name, cells.into_iter().map(|cell| cell.unwrap_or_else(|| "—".to_owned())).collect()))
 }
@@ -198,10 +202,18 @@ mod tests {
 
     #[test]
     fn pools_are_called_the_same_only_where_they_are() {
-        let same = said(Against::Sizes, Family::Fill, [("filled; a pool of 4 MiB", None); 2]);
+        let with_pools = |pools: [u64; 2]| {
+            let mut results = synthetic::results();
+            let filled = results.workloads.iter_mut().filter(|workload| workload.family == Family::Fill);
+            filled.zip(pools).for_each(|(workload, pool)| {
+                workload.title = format!("filled; a pool of {}", number::bytes(pool));
+                workload.pool_bytes = Some(pool);
+            });
+            lines(&lines::groups(&summarise(&results, Part::All), Against::Sizes)[0], &results, "id")
+        };
+        let same = with_pools([4 << 20; 2]);
         assert!(same.contains("Filled; a pool of 4 MiB. A mark for") && !same.contains(">pool<"), "{same}");
-        let other = ["filled; a pool of 4 MiB", "filled; a pool of 32 MiB"].map(|title| (title, None));
-        let other = said(Against::Sizes, Family::Fill, other);
+        let other = with_pools([4 << 20, 32 << 20]);
         assert!(other.contains("The pools are not all of the same size"), "{other}");
         assert!(other.contains("pool</th><td class=\"n\">4 MiB</td><td class=\"n\">32 MiB</td>"), "{other}");
     }
