@@ -47,8 +47,8 @@ use allocator_core::{AllocResult, BaseAllocator, PageAllocator};
 /// With several regions that keep their metadata themselves, O(regions) more.
 ///
 /// On x86-64, `alloc_pages` of a page that is in stock takes 26 instructions, and `dealloc_pages` 28 where there is room in
-/// the stock. In 4 GiB with half of the pages live, to fill the stock took at most 1900, to empty half of it at most 7300
-/// of those counted (`cargo run --release -p allocator-benches --bin instructions -- --only pages/churn-half/4g`).
+/// the stock. In 4 GiB with half of the pages live, to fill the stock took about 1900 at worst, to empty half of it 7200,
+/// of the calls counted (`cargo run --release -p allocator-benches --bin instructions -- --only pages/churn-half/4g`).
 ///
 /// # Drawbacks
 ///

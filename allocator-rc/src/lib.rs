@@ -31,8 +31,8 @@
 //!   that shrinks takes a new table first, through any engine.
 //! - The collections of `allocator-api2` and `hashbrown` link the crate `alloc`, and a program without `std` that does so
 //!   must name a `#[global_allocator]`, though nothing here calls it: one that hands out nothing will do.
-//! - The engine takes its place from the pool: the tables of TLSF are more than 7 KiB on 64 bits (the tour prints them), much of a
-//!   small pool.
+//! - The engine takes its place from the pool: the tables of TLSF are more than 7 KiB on 64 bits (the tour prints them),
+//!   much of a small pool.
 //! - A block whose alignment changes has to move, and for a moment there are two of it.
 //! - An [`AllocatorArc`] has one lock for all threads. The [`DefaultLock`] spins: an interrupt handler that allocates
 //!   waits for ever if it has interrupted the holder. Where that can be, choose a lock that masks interrupts.

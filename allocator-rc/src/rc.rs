@@ -13,8 +13,8 @@ use crate::handle::{Access, Handle, Pools};
 /// Clones share the engine: what one has allocated another may free. The pool stays borrowed until the last handle, and
 /// with it the last collection, is gone; then the engine is dropped. A handle is one pointer.
 ///
-/// What a handle adds to a call of the engine is a test of the size for 0 (`cargo bench -p allocator-benches --bench handles`
-/// measures it).
+/// What a handle adds to a call of the engine is a test of the size for 0 (`cargo bench -p allocator-benches --bench
+/// handles` measures it).
 ///
 /// # Examples
 ///

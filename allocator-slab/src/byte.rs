@@ -79,10 +79,10 @@ const LEAST_GROWTH: usize = 256;
 /// # Time complexity
 ///
 /// `alloc` and `dealloc` of a slot are O(1): a load, a store, a count, one test. On x86-64 that is 21 and 17 instructions,
-/// those that find the class of a layout unknown to the compiler included; with `FineClasses` 23 and 19
-/// (`cargo run --release -p allocator-benches --bin instructions -- --only bytes/lifo-64`). `alloc` from an empty list is O(1), too, where a chunk of the class has a shelf; otherwise it links the slots of a new chunk, at
-/// most [`SizeClasses::growth`] or what the backing gives beyond that, asks the backing, and adds to the tree: O(slots
-/// of a chunk + log(chunks)).
+/// those that find the class of a layout unknown to the compiler included; with `FineClasses` 23 and 19 (`cargo run
+/// --release -p allocator-benches --bin instructions -- --only bytes/lifo-64`). `alloc` from an empty list is O(1), too,
+/// where a chunk of the class has a shelf; otherwise it links the slots of a new chunk, at most [`SizeClasses::growth`] or
+/// what the backing gives beyond that, asks the backing, and adds to the tree: O(slots of a chunk + log(chunks)).
 ///
 /// A test, `benches/tests/instructions.rs`, holds the calls that it counts to 2600 instructions (3000 with `FineClasses`
 /// over TLSF), besides the copying of `realloc`, over lists of random requests from 4 bytes to 10 KiB (64 KiB). Where

@@ -122,9 +122,9 @@ const fn table<const BLOCKS: usize>(sizes: &[usize], granule: usize) -> [u8; BLO
 /// power of two, up to 64 KiB.
 ///
 /// Above 128 bytes at most an eighth of what was asked for is lost to rounding (a slot of 144 bytes for 129), on average
-/// at most 4.2 % for sizes spread evenly up to 1 KiB or a larger power of two, 5 % up to any other limit above that. A size is rounded up to its
-/// alignment first; then the slot that holds it is aligned enough by itself, since the slots of a doubling lie at multiples
-/// of their distance. Alignments above 128 bytes are left to the backing.
+/// at most 4.2 % for sizes spread evenly up to 1 KiB or a larger power of two, 5 % up to any other limit above that. A
+/// size is rounded up to its alignment first; then the slot that holds it is aligned enough by itself, since the slots of
+/// a doubling lie at multiples of their distance. Alignments above 128 bytes are left to the backing.
 ///
 /// The class is looked up in a table with a byte for each 8 bytes of size, 8 KiB, of which a program uses as much as its
 /// sizes need: for up to 1 KiB that is 128 bytes. There is no branch that mixed sizes could make mispredict. To find the

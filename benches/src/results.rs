@@ -67,9 +67,9 @@ pub struct Machine {
     pub rustc: String,
     /// What reading the clock costs, in nanoseconds; latencies include it once.
     pub timer_ns: f64,
-    /// How far two different readings of the clock are apart at least, in nanoseconds; 0 where nobody looked.
+    /// In which steps the clock goes, in nanoseconds, where somebody looked.
     #[serde(default)]
-    pub timer_step_ns: f64,
+    pub timer_step_ns: Option<f64>,
 }
 
 /// An allocator that took part.

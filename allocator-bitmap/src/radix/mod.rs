@@ -59,8 +59,8 @@ use node::Runs;
 /// | any other alignment | O(log n) for each run that is long enough but lies wrong, or for each multiple of the alignment, whichever are fewer |
 ///
 /// On x86-64, `alloc_pages` of a page that is in stock takes 26 instructions, and `dealloc_pages` 28 where there is room in
-/// the stock. In 4 GiB with half of the pages live, to fill the stock took at most 3900, to empty half of it at most 62,000
-/// of those counted (`cargo run --release -p allocator-benches --bin instructions -- --only pages/churn-half/4g`).
+/// the stock. In 4 GiB with half of the pages live, to fill the stock took about 4000 at worst, to empty half of it 60,000,
+/// of the calls counted (`cargo run --release -p allocator-benches --bin instructions -- --only pages/churn-half/4g`).
 ///
 /// Giving back is O(log n), and O(length / 64) for the bits. A run of the length that was freed last and of the alignment
 /// that was asked for last takes no search where the one in stock is known to be the lowest. Any other request for a run

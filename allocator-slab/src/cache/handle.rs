@@ -208,8 +208,8 @@ impl<T, L: LockTrait, const SLAB_SIZE: usize, S: SlabSource> SlabCache<T, L, SLA
     ///
     /// # Time complexity
     ///
-    /// O(length of the slice), of it no more under the lock than to take the slots; but for the source, which is asked
-    /// outside of the lock for one slab after the other when no slot is free.
+    /// O(length of the slice). Only the slots are taken under the lock; the source is asked outside of it, for one slab
+    /// after the other, when no slot is free.
     ///
     /// # Errors
     ///

@@ -11,7 +11,7 @@ pub(crate) struct CommandLine {
 }
 
 /// The options of criterion's command line that are alone; the argument after any other is its value.
-const ALONE: [&str; 20] = [
+const ALONE: [&str; 19] = [
     "--bench",
     "--discard-baseline",
     "--exact",
@@ -30,7 +30,6 @@ const ALONE: [&str; 20] = [
     "-V",
     "-h",
     "-n",
-    "-q",
     "-v",
 ];
 

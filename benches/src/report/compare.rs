@@ -3,7 +3,7 @@
 use super::number;
 use super::statistics::difference;
 use super::summary::{Part, summarise};
-use crate::results::{Noise, Results};
+use crate::results::{Machine, Noise, Results};
 
 /// By how much two runs may differ, on a quiet machine.
 pub const TOLERANCE: f64 = 0.15;
@@ -24,6 +24,13 @@ pub struct Ratio {
     pub value: f64,
 }
 
+impl Ratio {
+    /// Whether it is a ratio to the best peer, as tables have it.
+    pub fn is_to_best_peer(&self) -> bool {
+        self.base == BEST_PEER
+    }
+}
+
 /// What came of a comparison.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Agreement {
@@ -39,7 +46,7 @@ impl Agreement {
     /// Whether the two sides differ in what this allocator took in this workload as a ratio to the best peer.
     pub fn doubts(&self, workload: &str, allocator: &str) -> bool {
         let is_meant =
-            |ratio: &Ratio| (&*ratio.workload, &*ratio.allocator, ratio.base) == (workload, allocator, BEST_PEER);
+            |ratio: &Ratio| ratio.workload == workload && ratio.allocator == allocator && ratio.is_to_best_peer();
         self.apart.iter().any(|(ratio, _)| is_meant(ratio))
     }
 
@@ -52,6 +59,15 @@ impl Agreement {
         let (agreed, all) = (self.compared - self.apart.len(), self.compared);
         let (agreed, all) = (number::whole(agreed as u64), number::whole(all as u64));
         format!("{agreed} of {all} single-threaded ratios agree within {percent} % between {}.", self.what)
+    }
+}
+
+/// What a latency includes, and how coarse it is, in a sentence.
+pub fn clock(machine: &Machine) -> String {
+    let cost = format!("Latencies include one reading of the clock, {} ns", number::plain(machine.timer_ns));
+    match machine.timer_step_ns {
+        Some(step) => format!("{cost}, and are as coarse as its steps, {} ns.", number::plain(step)),
+        None => format!("{cost}."),
     }
 }
 
@@ -131,6 +147,14 @@ mod tests {
         assert!(noise(Some(Noise { core: 1.05, memory: 1.01 })).starts_with("a quiet machine"));
         let sentence = noise(Some(Noise { core: 1.05, memory: 1.5 }));
         assert!(sentence.starts_with("not a quiet machine") && sentence.contains("1.50×"), "{sentence}");
+    }
+
+    #[test]
+    fn a_clock_that_nobody_looked_at_has_no_steps() {
+        let machine = Machine { timer_step_ns: None, ..synthetic::results().machine };
+        assert_eq!(clock(&machine), "Latencies include one reading of the clock, 21.5 ns.");
+        let machine = Machine { timer_step_ns: Some(10.0), ..machine };
+        assert!(clock(&machine).ends_with(" and are as coarse as its steps, 10.0 ns."));
     }
 
     #[test]

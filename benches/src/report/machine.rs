@@ -17,7 +17,7 @@ pub(super) fn detect() -> Machine {
         os: kernel(&read("/proc/sys/kernel/osrelease")),
         rustc: env!("BENCHES_RUSTC").to_owned(),
         timer_ns: lab::timer_ns(),
-        timer_step_ns: lab::timer_step_ns(),
+        timer_step_ns: Some(lab::timer_step_ns()),
     }
 }
 

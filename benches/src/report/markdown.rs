@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::ops::Range;
 
-use super::compare::{Agreement, noise};
+use super::compare::{Agreement, clock, noise};
 use super::number;
 use super::summary::{Part, Row, Summary, summarise};
 use crate::results::{Family, Results, Role};
@@ -68,21 +68,25 @@ fn only_line(file: &str, marker: &str) -> Result<Range<usize>, String> {
 fn preface(results: &Results, agreements: &[Agreement]) -> String {
     let quick = if results.quick { ", workloads cut short" } else { "" };
     let mut text = format!(
-        "Medians of {} rounds{quick}, seed {}, on {} ({}); in brackets the median of the ratios to the best peer within \
-         each round, which can differ from the quotient of two medians. Latencies include one reading of the clock, {} ns, \
-         and are as coarse as its steps, {} ns. A dash: the allocator cannot do this work, or not in time.",
+        "Medians of {} rounds{quick}, seed {}, on {} ({}). During this run: {}.\n\n\
+         In brackets the median of the ratios to the best peer within each round, which can differ from the quotient of two \
+         medians. A dash: the allocator cannot do this work, or not in time.",
         results.rounds,
         results.seed,
         results.machine.cpu,
         results.machine.rustc,
-        number::plain(results.machine.timer_ns),
-        number::plain(results.machine.timer_step_ns),
+        noise(results.noise),
     );
     if let Some(agreement) = agreements.last() {
-        let marked = "; a question mark stands at the others";
-        let marked = if agreement.apart.is_empty() { "" } else { marked };
-        let sentence = agreement.sentence();
-        write!(text, " {}{marked}. It was {}.", sentence.trim_end_matches('.'), noise(results.noise)).expect(ALL);
+        write!(text, " {}", agreement.sentence()).expect(ALL);
+        let marked = agreement.apart.iter().any(|(ratio, _)| ratio.is_to_best_peer());
+        text.push_str(if marked { " A question mark stands at ratios of these tables that do not." } else { "" });
+        if results.workloads.iter().any(|workload| workload.threads > 1) {
+            text.push_str(" Work of several threads was not compared.");
+        }
+    }
+    if results.workloads.iter().any(|workload| workload.family == Family::Latency) {
+        write!(text, " {}", clock(&results.machine)).expect(ALL);
     }
     text
 }
@@ -202,6 +206,16 @@ mod tests {
         let tables = tables(&this, &[compare::halves(&this), compare::runs(&this, &other)]);
         assert!(tables.contains("| `bytes/pair-64` | ns/op | 10.0 (0.50×?) |"), "{tables}");
         assert_eq!(tables.matches("×?").count(), 1);
-        assert!(tables.contains("between this run and another; a question mark"), "{tables}");
+        assert!(tables.contains("between this run and another. A question mark"), "{tables}");
+        assert!(tables.contains("Work of several threads was not compared."), "{tables}");
+    }
+
+    #[test]
+    fn what_nobody_looked_at_is_said_so() {
+        let mut results = synthetic::results();
+        (results.noise, results.machine.timer_step_ns) = (None, None);
+        let tables = tables(&results, &[compare::halves(&results)]);
+        assert!(tables.contains("During this run: nobody looked how quiet the machine was."), "{tables}");
+        assert!(!tables.contains("steps"), "{tables}");
     }
 }

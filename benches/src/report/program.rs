@@ -34,15 +34,22 @@ pub fn main() -> ExitCode {
     if let Some(file) = &arguments.check {
         return checked(file, &arguments);
     }
-    let plan = match arguments.from.is_none().then(|| arguments.plan(&available)).transpose() {
-        Ok(plan) => plan,
-        Err(bad) => return bad_arguments(&bad),
+    let source = match (&arguments.from, arguments.plan(&available)) {
+        (Some(file), _) => Source::File(file),
+        (None, Ok(plan)) => Source::Run(plan),
+        (None, Err(bad)) => return bad_arguments(&bad),
     };
-    ended(measured(&arguments, plan.as_ref()))
+    ended(report(&arguments, source))
 }
 
-/// Measures what was planned, or reads what was measured, and delivers it.
-fn measured(arguments: &Arguments, plan: Option<&Plan>) -> Result<(), String> {
+/// Where the results come from.
+enum Source<'a> {
+    File(&'a Path),
+    Run(Plan),
+}
+
+/// Reads what was measured, or measures what was planned, and delivers it.
+fn report(arguments: &Arguments, source: Source<'_>) -> Result<(), String> {
     // Before anything is measured: what a long run ends in should not be a missing file.
     let other = arguments.against.as_deref().map(read).transpose()?;
     let folder = arguments.out.clone().unwrap_or_else(default_folder);
@@ -50,13 +57,12 @@ fn measured(arguments: &Arguments, plan: Option<&Plan>) -> Result<(), String> {
     if let Some(file) = &arguments.write {
         put_into(file, "")?;
     }
-    let results = match (&arguments.from, plan) {
-        (Some(file), _) => read(file)?,
-        (None, Some(plan)) => {
+    let results = match source {
+        Source::File(file) => read(file)?,
+        Source::Run(plan) => {
             plan.idle.iter().for_each(|idle| complain(&format!("note: {idle}")));
-            run::run(plan)
+            run::run(&plan)
         }
-        (None, None) => return Err("neither a plan nor results".to_owned()),
     };
     deliver(arguments, &folder, &results, other.as_ref())
 }
@@ -106,7 +112,7 @@ fn checked(file: &Path, arguments: &Arguments) -> ExitCode {
         return ended(write_out(|out| writeln!(out, "{}: {say}", file.display())));
     }
     let list: String = missing.iter().map(|line| format!("\n  {line}")).collect();
-    failed(&format!("{}: of {pairs} pairs {} are missing or incomplete:{list}", file.display(), missing.len()))
+    failed(&format!("{}: not complete, {} complaints about {pairs} pairs:{list}", file.display(), missing.len()))
 }
 
 /// `report` in the folder that cargo builds this program into.

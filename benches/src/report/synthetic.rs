@@ -108,7 +108,7 @@ pub(crate) fn results() -> Results {
             os: "linux".to_owned(),
             rustc: "rustc 1.95.0".to_owned(),
             timer_ns: 21.5,
-            timer_step_ns: 1.0,
+            timer_step_ns: Some(1.0),
         },
         versions: plan.allocators.iter().map(|a| (a.name.to_owned(), a.release.to_owned())).collect(),
         seed: plan.options.seed,

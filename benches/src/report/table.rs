@@ -24,11 +24,7 @@ pub fn write(out: &mut dyn Write, results: &Results) -> io::Result<()> {
         writeln!(out)?;
     }
     if results.workloads.iter().any(|workload| workload.family == Family::Latency) {
-        let [cost, step] = [results.machine.timer_ns, results.machine.timer_step_ns].map(number::plain);
-        writeln!(
-            out,
-            "Latencies include one reading of the clock, {cost} ns, and are as coarse as its steps, {step} ns."
-        )?;
+        writeln!(out, "{}", compare::clock(&results.machine))?;
     }
     writeln!(out, "Of each figure the median of {} rounds; seed {}.", results.rounds, results.seed)?;
     writeln!(out, "During this run: {}.", compare::noise(results.noise))

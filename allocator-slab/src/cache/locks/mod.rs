@@ -100,10 +100,10 @@ pub unsafe trait LockTrait {
     /// Whether a thread that drops a guard touches the lock for the last time when it lets the next one in.
     ///
     /// Where that holds, as for a spin lock whose release is one store, the cache counts its references under the lock,
-    /// with no atomic instruction. Where it does not, or nobody knows, the next thread in could find that it has the last box and
-    /// free the lock under the hands of the one before it. Then the cache counts references in an atomic of its own, which
-    /// costs one more atomic instruction for each allocation and each free, and does not compile on targets that have no
-    /// such instruction.
+    /// with no atomic instruction. Where it does not, or nobody knows, the next thread in could find that it has the last
+    /// box and free the lock under the hands of the one before it. Then the cache counts references in an atomic of its
+    /// own, which costs one more atomic instruction for each allocation and each free, and does not compile on targets
+    /// that have no such instruction.
     const RELEASE_IS_LAST: bool = false;
 
     /// A lock that nobody has.

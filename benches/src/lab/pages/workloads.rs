@@ -235,7 +235,7 @@ struct State<P> {
     /// cost little beside the allocators.
     slots: Vec<u32>,
     refused: u64,
-    /// How many requests were refused while the page space was filled; in all that follows, those slots stay out.
+    /// How many requests were refused while the page space was filled; a pass counts its own beside them.
     refused_at_first: u64,
     skipped: usize,
     misaligned: u64,
@@ -382,5 +382,48 @@ impl<P: PageHeap> Trial for PageTrial<P> {
 
     fn is_done(&self) -> bool {
         self.done
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lab::operations::Recorder;
+
+    /// Hands out three pages at a time, and no more.
+    struct Three(Vec<usize>);
+
+    impl PageHeap for Three {
+        const NAME: &'static str = "three";
+
+        fn new(_: usize) -> Result<Self, String> {
+            Ok(Self(vec![0, 1, 2]))
+        }
+
+        fn alloc(&mut self, _: usize, _: u8) -> Option<usize> {
+            self.0.pop()
+        }
+
+        fn dealloc(&mut self, first: usize, _: usize, _: u8) {
+            self.0.push(first);
+        }
+    }
+
+    #[test]
+    fn what_is_refused_while_the_space_is_filled_counts() {
+        let mut recorder = Recorder::new(5);
+        (0..5).for_each(|slot| recorder.alloc(slot, 1, 0));
+        recorder.begin_timing();
+        for _ in 0..4 {
+            recorder.free(0);
+            recorder.alloc(0, 1, 0);
+        }
+        let list = recorder.finish();
+        let options = Options { quick: true, seed: 1 };
+        let mut state = State::<Three>::new(&list, 5, &options).expect("it is quick");
+        let Measurement::Time { refused, .. } = state.pass(&list, 2, &options, &mut Passes::default()) else {
+            panic!("a refusal is a result");
+        };
+        assert_eq!(refused, 2, "slots 3 and 4 have no page");
     }
 }

@@ -1,5 +1,6 @@
-//! The same work at several sizes: how its cost grows with the number of live blocks or with the size of the page space, and
-//! how full a pool gets by its size. A line for each allocator, named at its end. And which workloads make a group, on lines here or as marks in `sizes`.
+//! The same work at several sizes: how its cost grows with the number of live blocks or with the size of the page space,
+//! and how full a pool gets by its size. A line for each allocator, named at its end. It also decides which workloads make
+//! a group, on lines here or as marks in `sizes`.
 
 use plotters::style::RGBColor;
 

@@ -21,7 +21,8 @@ pub(super) fn section(results: &Results, summaries: &[Summary<'_>], agreement: O
         "<p>Each figure as a multiple of the best peer's, the best of those that are neither ours nor the floor \
          (outlined). Of times, less than 1× is better; of shares (%), more. A star marks figures of allocators that refused \
          requests which others served: who refuses work is fast, and is no best peer. \
-         Where no peer has a figure, this is the figure itself. A question mark: <a href=\"#agreement\">not to be relied on</a>.</p>\n<ul class=\"key\"><li class=\"good\">better</li><li \
+         Where no peer has a figure, this is the figure itself. A question mark: \
+         <a href=\"#agreement\">not to be relied on</a>.</p>\n<ul class=\"key\"><li class=\"good\">better</li><li \
          class=\"even\">within 15 %</li><li class=\"behind\">behind</li><li class=\"far\">by 2× and more</li></ul>\n"
             .to_owned();
     for family in families(summaries) {

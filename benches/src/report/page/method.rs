@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::{ALL, Section};
-use crate::report::compare::{Agreement, TOLERANCE, noise};
+use crate::report::compare::{Agreement, TOLERANCE, clock, noise};
 use crate::report::html::{Table, escape};
 use crate::report::number;
 use crate::report::statistics::difference;
@@ -40,29 +40,27 @@ pub(super) fn measuring(results: &Results) -> Section {
         ("Rounds", results.rounds.to_string()),
         ("Workloads", if results.quick { "cut short (quick)" } else { "full" }.to_owned()),
         ("Noise", noise(results.noise)),
-        ("Reading the clock", format!("{} ns", number::plain(machine.timer_ns))),
-        ("Step of the clock", format!("{} ns", number::plain(machine.timer_step_ns))),
+        ("Clock", clock(machine)),
     ];
     let mut html = "<dl>".to_owned();
     for (name, fact) in facts {
         write!(html, "<dt>{name}</dt><dd>{}</dd>", escape(&fact)).expect(ALL);
     }
     html.push_str(
-        "</dl>\n<ul>\n<li>Each workload is a list of operations, made once from the seed; every allocator replays exactly \
-         that list.</li>\n<li>The allocators take turns, and each time another one is the first (A B C, B C A, …): a \
-         machine whose speed drifts hurts all alike. Four turns each make a round, one in a quick run.</li>\n\
-         <li>A figure is the median of its rounds; the whisker on a bar goes from the least to the greatest round. Of latencies, all operations of all rounds are taken together; where \
-         one number stands for them, it is the 99th percentile.</li>\n<li>A ratio is the median of the \
-         ratios within each round, in which two allocators run shortly one after the other: what slows the machine for a \
-         while slows both. It may differ from the quotient of two figures.</li>\n\
-         <li>The time of an operation that is not timed by itself does not include the clock: the whole list is timed, and \
-         divided by its length. The list is cut into slices of about \
-         25 µs, and gone through again and again in the turns of a round; of each slice the fastest pass of the round counts, \
-         since what else a machine does makes a slice slower, never faster. (Who is fast has more passes in the time of a turn, \
-         and so a little more luck.) What an allocator itself does only now and then \
+        "</dl>\n<ul>\n<li>Each workload is a list of operations, made once from the seed; every allocator replays \
+         exactly that list.</li>\n<li>The allocators take turns, and each time another one is the first (A B C, B C \
+         A, …): a machine whose speed drifts hurts all alike. Four turns each make a round, one in a quick \
+         run.</li>\n<li>A figure is the median of its rounds; the whisker on a bar goes from the least to the \
+         greatest round. Of latencies, all operations of all rounds are taken together; where one number stands for \
+         them, it is the 99th percentile.</li>\n<li>A ratio is the median of the ratios within each round, in which \
+         two allocators run shortly one after the other: what slows the machine for a while slows both. It may \
+         differ from the quotient of two figures.</li>\n<li>The time of an operation that is not timed by itself \
+         does not include the clock: the whole list is timed, and divided by its length. The list is cut into slices \
+         of about 25 µs, and gone through again and again in the turns of a round; of each slice the fastest pass of \
+         the round counts, since what else a machine does makes a slice slower, never faster. (Who is fast has more \
+         passes in the time of a turn, and so a little more luck.) What an allocator itself does only now and then \
          counts in full, as each pass does the same. Slow work ends when its time is up, and is divided by what was \
-         done. Work that cannot be ended and takes more than 10 s is \
-         done in one round only.</li>\n</ul>\n",
+         done. Work that cannot be ended and takes more than 10 s is done in one round only.</li>\n</ul>\n",
     );
     section("method", "How it was measured", html)
 }

@@ -10,7 +10,7 @@ use std::fmt::Write as _;
 
 use super::charts::lines::{self, Against};
 use super::charts::{heap_map, palette};
-use super::compare::{Agreement, noise};
+use super::compare::{Agreement, clock, noise};
 use super::html::{Table, anchor, escape};
 use super::number;
 use super::summary::{Part, Summary, summarise};
@@ -75,7 +75,7 @@ fn intro(results: &Results, agreements: &[Agreement]) -> String {
     };
     let agreed = agreements.last().map(|agreement| {
         format!(
-            "<p>{} It was {}. <a href=\"#agreement\">What to rely on</a></p>\n",
+            "<p>{} During this run: {}. <a href=\"#agreement\">What to rely on</a></p>\n",
             escape(&agreement.sentence()),
             escape(&noise(results.noise))
         )
@@ -126,9 +126,7 @@ fn family_section(results: &Results, summaries: &[Summary<'_>], family: Family) 
     let of_family: Vec<&Summary<'_>> = summaries.iter().filter(|s| s.workload.family == family).collect();
     let mut html = format!("<p>{}</p>\n", family.introduction());
     if family == Family::Latency {
-        let [cost, step] = [results.machine.timer_ns, results.machine.timer_step_ns].map(number::plain);
-        writeln!(html, "<p>To read the clock takes {cost} ns, and it goes in steps of {step} ns: no latency is known any closer.</p>")
-            .expect(ALL);
+        writeln!(html, "<p>{}</p>", escape(&clock(&results.machine))).expect(ALL);
     }
     let mut parts = Vec::new();
     let owned: Vec<Summary<'_>> = of_family.iter().map(|&summary| summary.clone()).collect();

@@ -103,8 +103,9 @@ fn differing(group: &Group<'_, '_>) -> Option<(&'static str, Vec<String>)> {
     let live = |point: &Point<'_, '_>| point.summary.workload.live.map(number::whole);
     let pool = |point: &Point<'_, '_>| point.summary.workload.pool_bytes.map(number::bytes);
     let (name, cells): (_, Vec<Option<String>>) = match group.against {
-        Against::Live | Against::Space => ("live at a time", group.points.iter().map(live).collect()),
-        Against::Pool | Against::Sizes => ("pool", group.points.iter().map(pool).collect()),
+        Against::Live | Against::Pool => return None,
+        Against::Space => ("live at a time", group.points.iter().map(live).collect()),
+        Against::Sizes => ("pool", group.points.iter().map(pool).collect()),
     };
     Some((name, cells.into_iter().map(|cell| cell.unwrap_or_else(|| "—".to_owned())).collect()))
 }
