@@ -249,6 +249,13 @@ mod tests {
     use super::*;
     use crate::report::synthetic;
 
+    /// The rounds of an allocator in `bytes/pair-64`, the first workload.
+    fn set(results: &mut Results, allocator: &str, ns_per_op: &[f64]) {
+        let of_both = |f: &&mut Figure| f.workload == "bytes/pair-64" && f.allocator == allocator;
+        let figure = results.figures.iter_mut().find(of_both).unwrap();
+        figure.outcome = Outcome::Time { ns_per_op: ns_per_op.to_vec(), refused: 0 };
+    }
+
     #[test]
     fn ratios_are_to_the_best_peer_and_to_the_floor() {
         let results = synthetic::results();
@@ -265,40 +272,27 @@ mod tests {
     #[test]
     fn what_slows_a_round_for_all_moves_no_ratio() {
         let mut results = synthetic::results();
-        let mut set = |allocator: &str, ns_per_op: &[f64]| {
-            let of_both = |f: &&mut Figure| f.workload == "bytes/pair-64" && f.allocator == allocator;
-            let figure = results.figures.iter_mut().find(of_both).unwrap();
-            figure.outcome = Outcome::Time { ns_per_op: ns_per_op.to_vec(), refused: 0 };
-        };
         // The machine gets slower, except that one round of each is disturbed.
-        set("slab", &[1.0, 20.0, 5.0, 6.0, 7.0]);
-        set("rlsf", &[2.0, 4.0, 10.0, 12.0, 14.1]);
+        set(&mut results, "slab", &[1.0, 20.0, 5.0, 6.0, 7.0]);
+        set(&mut results, "rlsf", &[2.0, 4.0, 10.0, 12.0, 14.1]);
         let to_peer = |results: &Results| {
             let summaries = summarise(results, Part::All);
             summaries[0].rows.iter().find(|row| row.allocator == "slab").unwrap().to_peer
         };
         assert_eq!(to_peer(&results), Some(0.5));
         // Of another number of rounds, only the medians are left to compare.
-        let figure =
-            results.figures.iter_mut().find(|f| f.workload == "bytes/pair-64" && f.allocator == "slab").unwrap();
-        figure.outcome = Outcome::Time { ns_per_op: vec![20.0], refused: 0 };
+        set(&mut results, "slab", &[20.0]);
         assert_eq!(to_peer(&results), Some(2.0));
     }
 
     #[test]
     fn the_best_peer_is_best_within_rounds() {
         let mut results = synthetic::results();
-        let mut set = |allocator: &str, ns_per_op: &[f64]| {
-            let of_both = |f: &&mut Figure| f.workload == "bytes/pair-64" && f.allocator == allocator;
-            let figure = results.figures.iter_mut().find(of_both).unwrap();
-            figure.outcome = Outcome::Time { ns_per_op: ns_per_op.to_vec(), refused: 0 };
-        };
         // It is faster in three of five rounds, and its median is the greater one.
-        set("talc", &[10.0, 20.0, 30.0, 60.0, 61.0]);
-        set("rlsf", &[12.0, 22.0, 33.0, 25.0, 26.0]);
+        set(&mut results, "talc", &[10.0, 20.0, 30.0, 60.0, 61.0]);
+        set(&mut results, "rlsf", &[12.0, 22.0, 33.0, 25.0, 26.0]);
         assert_eq!(summarise(&results, Part::All)[0].best_peer, Some("talc"));
-        let figure = results.figures.iter_mut().find(|f| f.workload == "bytes/pair-64" && f.allocator == "rlsf");
-        figure.unwrap().outcome = Outcome::Time { ns_per_op: vec![1.0], refused: 0 };
+        set(&mut results, "rlsf", &[1.0]);
         assert_eq!(summarise(&results, Part::All)[0].best_peer, Some("rlsf"), "of one round, the value");
     }
 
