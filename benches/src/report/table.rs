@@ -140,6 +140,17 @@ mod tests {
     }
 
     #[test]
+    fn latencies_come_with_what_the_clock_costs() {
+        let clock = compare::clock(&synthetic::results().machine);
+        assert_eq!(printed().matches(&clock).count(), 1);
+        let mut results = synthetic::results();
+        results.workloads.retain(|workload| workload.family != Family::Latency);
+        let mut out = Vec::new();
+        write(&mut out, &results).unwrap();
+        assert!(!String::from_utf8(out).unwrap().contains(&clock), "where there are any");
+    }
+
+    #[test]
     fn columns_are_aligned() {
         let printed = printed();
         let ends: Vec<_> = printed

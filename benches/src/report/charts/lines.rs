@@ -311,6 +311,7 @@ mod tests {
     use super::*;
     use crate::report::summary::{Part, summarise};
     use crate::report::synthetic;
+    use crate::results::{Family, Figure, Workload};
 
     #[test]
     fn workloads_that_differ_in_size_lie_on_a_line() {
@@ -327,7 +328,7 @@ mod tests {
     #[test]
     fn pools_of_several_sizes_make_a_line_and_no_marks() {
         let mut results = synthetic::results();
-        let filled = results.workloads.iter_mut().filter(|workload| workload.family == crate::results::Family::Fill);
+        let filled = results.workloads.iter_mut().filter(|workload| workload.family == Family::Fill);
         for (workload, pool) in filled.zip([4 << 20, 16 << 20]) {
             workload.pool_bytes = Some(pool);
         }
@@ -343,7 +344,32 @@ mod tests {
         let labels: Vec<&str> = lines[0].points.iter().map(|point| point.label.as_str()).collect();
         assert_eq!((lines[0].name.as_str(), labels), ("fill/brink/small", vec!["4 MiB", "16 MiB"]));
         let svg = draw(&lines[0], &results);
-        assert!(svg.contains("pool (logarithmic)") && svg.contains("\n100\n"), "{svg}");
+        assert!(svg.contains("pool (logarithmic)"), "{svg}");
+        assert!(svg.contains("\n0\n") && svg.contains("\n100\n"), "shares lie between 0 and 100 %: {svg}");
+    }
+
+    #[test]
+    fn labels_that_would_touch_lie_on_other_rows() {
+        let mut results = synthetic::results();
+        let filled = results.workloads.iter().find(|workload| workload.name == "fill/brink/small").unwrap().clone();
+        let sizes = [4_u64 << 20, 4 << 30, 5 << 30];
+        results.workloads = sizes
+            .map(|pool| Workload {
+                name: format!("fill/brink/small-in-{pool}"),
+                pool_bytes: Some(pool),
+                ..filled.clone()
+            })
+            .to_vec();
+        let figure = results.figures.iter().find(|figure| figure.workload == filled.name).unwrap().clone();
+        results.figures =
+            results.workloads.iter().map(|w| Figure { workload: w.name.clone(), ..figure.clone() }).collect();
+        let summaries = summarise(&results, Part::All);
+        let group = &groups(&summaries, Against::Pool)[0];
+        let tops: Vec<i32> = labels(group, &SizeAxis::new(&sizes.map(|size| size as f64), LEFT, 400))
+            .iter()
+            .map(|label| label.top)
+            .collect();
+        assert_eq!(tops, [BOTTOM + 10, BOTTOM + 10, BOTTOM + 10 + LINE]);
     }
 
     #[test]

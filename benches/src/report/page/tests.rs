@@ -61,6 +61,26 @@ fn machine_seed_and_releases_are_told() {
 }
 
 #[test]
+fn what_cannot_be_relied_on_is_marked_and_said_at_the_top() {
+    let (this, mut other) = (synthetic::results(), synthetic::results());
+    let figure = other.figures.iter_mut().find(|figure| figure.allocator == "slab").unwrap();
+    let Outcome::Time { ns_per_op, .. } = &mut figure.outcome else { panic!("the first workload is timed") };
+    ns_per_op.iter_mut().for_each(|ns| *ns *= 1.2);
+    assert!(!made().contains("×?</td>"), "a run agrees with itself");
+    let page = page(&this, &[compare::halves(&this), compare::runs(&this, &other)]);
+    assert_eq!(page.matches("×?</td>").count(), 1);
+    let header = page.split("</header>").next().unwrap();
+    assert!(header.contains("between this run and another. During this run: "), "{header}");
+}
+
+#[test]
+fn latencies_come_with_what_the_clock_costs() {
+    let page = made();
+    let section = page.split("<section id=\"latency\">").nth(1).unwrap().split("</section>").next().unwrap();
+    assert!(section.contains("Latencies include one reading of the clock, 21.5 ns"), "{section}");
+}
+
+#[test]
 fn a_run_of_nothing_makes_a_page() {
     let mut results = synthetic::results();
     results.figures.clear();
