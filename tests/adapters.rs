@@ -8,7 +8,7 @@ use allocator::{
     PageAllocator, PageBacked, PowerOfTwoClasses, RadixPageAllocator, SizeClasses, SlabByteAllocator,
     TlsfByteAllocator,
 };
-use allocator_core::conformance::ByteOptions;
+use allocator_conformance::ByteOptions;
 
 const PAGE: usize = 4096;
 
@@ -17,9 +17,9 @@ fn with_metadata() -> ByteOptions {
     ByteOptions { min_first_region: 64 << 10, ..ByteOptions::default() }
 }
 
-allocator_core::byte_conformance!(radix_64, PageBacked::new(RadixPageAllocator::<64>::new()), with_metadata());
-allocator_core::byte_conformance!(radix_256, PageBacked::new(RadixPageAllocator::<256>::new()), with_metadata());
-allocator_core::byte_conformance!(buddy_128, PageBacked::new(BuddyPageAllocator::<128>::new()), with_metadata());
+allocator_conformance::byte_conformance!(radix_64, PageBacked::new(RadixPageAllocator::<64>::new()), with_metadata());
+allocator_conformance::byte_conformance!(radix_256, PageBacked::new(RadixPageAllocator::<256>::new()), with_metadata());
+allocator_conformance::byte_conformance!(buddy_128, PageBacked::new(BuddyPageAllocator::<128>::new()), with_metadata());
 
 /// A slab heap, whose chunks and large blocks are pages.
 fn slab<C: SizeClasses, P: PageAllocator>(pages: P) -> SlabByteAllocator<C, PageBacked<P>> {
@@ -30,22 +30,22 @@ fn slab_with_metadata() -> ByteOptions {
     ByteOptions { shrink_may_fail: true, ..with_metadata() }
 }
 
-allocator_core::byte_conformance!(
+allocator_conformance::byte_conformance!(
     slab_over_radix_64,
     slab::<PowerOfTwoClasses, _>(RadixPageAllocator::<64>::new()),
     slab_with_metadata()
 );
-allocator_core::byte_conformance!(
+allocator_conformance::byte_conformance!(
     slab_over_buddy_128,
     slab::<PowerOfTwoClasses, _>(BuddyPageAllocator::<128>::new()),
     slab_with_metadata()
 );
-allocator_core::byte_conformance!(
+allocator_conformance::byte_conformance!(
     fine_slab_over_radix_256,
     slab::<FineClasses, _>(RadixPageAllocator::<256>::new()),
     slab_with_metadata()
 );
-allocator_core::byte_conformance!(
+allocator_conformance::byte_conformance!(
     fine_slab_over_buddy_64,
     slab::<FineClasses, _>(BuddyPageAllocator::<64>::new()),
     slab_with_metadata()
@@ -56,13 +56,13 @@ fn growing<A: ByteAllocator>(bytes: A) -> Growing<A, RadixPageAllocator<'static,
     Growing::new(bytes, RadixPageAllocator::new())
 }
 
-allocator_core::byte_conformance!(growing_without_pages, growing(TlsfByteAllocator::new()));
-allocator_core::byte_conformance!(
+allocator_conformance::byte_conformance!(growing_without_pages, growing(TlsfByteAllocator::new()));
+allocator_conformance::byte_conformance!(
     growing_slab_without_pages,
     growing(slab::<PowerOfTwoClasses, _>(BuddyPageAllocator::<256>::new())),
     slab_with_metadata()
 );
-allocator_core::byte_conformance!(
+allocator_conformance::byte_conformance!(
     growing_fine_slab_without_pages,
     growing(slab::<FineClasses, _>(RadixPageAllocator::<128>::new())),
     slab_with_metadata()
@@ -164,7 +164,7 @@ fn chunks_of_a_slab_heap_go_back_to_the_pages() {
 
 /// Fills a heap with blocks of all sizes, each with a byte of its own, and frees them.
 fn fill_and_empty<A: ByteAllocator>(heap: &mut A) -> usize {
-    let mut rng = fastrand::Rng::with_seed(allocator_core::conformance::seed());
+    let mut rng = fastrand::Rng::with_seed(allocator_conformance::seed());
     let (mut blocks, mut sum) = (Vec::new(), 0);
     loop {
         // When large blocks are refused, small ones take the rest.

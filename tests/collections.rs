@@ -7,7 +7,7 @@ use std::mem::MaybeUninit;
 
 use allocator::{AllocatorRc, BuddyByteAllocator, ByteAllocator, SlabByteAllocator, TlsfByteAllocator};
 use allocator_api2::vec::Vec as PoolVec;
-use allocator_core::conformance::seed;
+use allocator_conformance::seed;
 use hashbrown::{DefaultHashBuilder, HashMap};
 
 const POOL_SIZE: usize = 128 << 20;

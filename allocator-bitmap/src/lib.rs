@@ -3,7 +3,6 @@
 //! | module | holds |
 //! | --- | --- |
 //! | [`page`] | [`BitmapPageAllocator`], page frames in a window of fixed capacity, on the package `bitmap-allocator` |
-//! | [`radix`] | [`RadixPageAllocator`], page frames at any scale, in runs of any length |
 //! | [`id`] | [`BitmapIdAllocator`], ids, on the same |
 //! | `bits` | a plain bitmap that answers for whole ranges |
 //! | `runs` | the search for an aligned run of free positions |
@@ -13,9 +12,7 @@
 mod bits;
 pub mod id;
 pub mod page;
-pub mod radix;
 mod runs;
 
 pub use id::BitmapIdAllocator;
 pub use page::BitmapPageAllocator;
-pub use radix::RadixPageAllocator;

@@ -54,7 +54,7 @@ mod tests {
 
     #[test]
     fn finds_what_trying_every_start_finds() {
-        let mut rng = fastrand::Rng::with_seed(allocator_core::conformance::seed());
+        let mut rng = fastrand::Rng::with_seed(allocator_conformance::seed());
         for _ in 0..if cfg!(miri) { 5 } else { 5000 } {
             let free = rng.u32(..) | rng.u32(..);
             let bounds = rng.usize(0..8)..rng.usize(20..32);

@@ -1,7 +1,7 @@
 //! The conformance suites over `BitmapPageAllocator` and `BitmapIdAllocator`.
 
 use allocator_bitmap::{BitmapIdAllocator, BitmapPageAllocator};
-use allocator_core::conformance::PageOptions;
+use allocator_conformance::PageOptions;
 
 /// An empty allocator in zeroed memory of its own, which is never given back: at the larger capacities it is too large
 /// for a stack.
@@ -14,6 +14,6 @@ fn options() -> PageOptions {
     PageOptions { memory_untouched: true, ..PageOptions::default() }
 }
 
-allocator_core::page_conformance!(pages_of_4k, zeroed::<4096>(), options());
-allocator_core::page_conformance!(pages_of_64k, zeroed::<65536>(), options());
-allocator_core::id_conformance!(ids, BitmapIdAllocator::new());
+allocator_conformance::page_conformance!(pages_of_4k, zeroed::<4096>(), options());
+allocator_conformance::page_conformance!(pages_of_64k, zeroed::<65536>(), options());
+allocator_conformance::id_conformance!(ids, BitmapIdAllocator::new());

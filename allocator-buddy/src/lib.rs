@@ -1,9 +1,8 @@
-//! Buddy allocators.
+//! A buddy allocator of bytes.
 //!
 //! | module | holds |
 //! | --- | --- |
 //! | [`byte`] | [`BuddyByteAllocator`], blocks of bytes, on the package `buddy_system_allocator` |
-//! | [`page`] | [`BuddyPageAllocator`], page frames |
 //!
 //! A buddy allocator hands out blocks whose size is a power of two and whose address is a multiple of their size. It
 //! makes a small block by splitting a larger one in two halves, *buddies*, and merges them again when both are free.
@@ -11,7 +10,5 @@
 #![no_std]
 
 pub mod byte;
-pub mod page;
 
 pub use byte::BuddyByteAllocator;
-pub use page::BuddyPageAllocator;

@@ -9,10 +9,8 @@
 //! | `forward` | the traits for `&mut A` |
 //! | [`page_backed`] | [`PageBacked`], a byte allocator made of a page allocator |
 //! | [`growing`] | [`Growing`], a byte allocator that takes pages when it has run out of memory |
-//! | [`frames`] | what the native page engines are made of |
-//! | `conformance` | (feature `conformance`) the behavioural test suite for implementations of the traits |
 //!
-//! The crate depends on nothing but `core`; only the `conformance` feature uses `std`.
+//! The crate depends on nothing but `core`.
 //!
 //! # Examples
 //!
@@ -34,15 +32,9 @@
 
 #![no_std]
 
-#[cfg(feature = "conformance")]
-extern crate std;
-
 pub mod address;
-#[cfg(feature = "conformance")]
-pub mod conformance;
 pub mod error;
 mod forward;
-pub mod frames;
 pub mod growing;
 pub mod page_backed;
 pub mod regions;

@@ -138,7 +138,7 @@ mod tests {
     use std::vec;
     use std::vec::Vec;
 
-    use allocator_core::conformance::{seed, steps};
+    use allocator_conformance::{seed, steps};
     use allocator_core::{BaseAllocator, ByteAllocator};
     use allocator_tlsf::TlsfByteAllocator;
 

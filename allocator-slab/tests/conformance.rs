@@ -3,7 +3,7 @@
 use std::alloc::Layout;
 
 use allocator_buddy::BuddyByteAllocator;
-use allocator_core::conformance::ByteOptions;
+use allocator_conformance::ByteOptions;
 use allocator_slab::{FineClasses, PowerOfTwoClasses, SizeClasses, Slab, SlabByteAllocator};
 use allocator_tlsf::TlsfByteAllocator;
 
@@ -31,28 +31,28 @@ unsafe impl SizeClasses for ThreeQuarterClasses {
     }
 }
 
-allocator_core::byte_conformance!(default_parameters, SlabByteAllocator::new(), options());
-allocator_core::byte_conformance!(
+allocator_conformance::byte_conformance!(default_parameters, SlabByteAllocator::new(), options());
+allocator_conformance::byte_conformance!(
     over_tlsf,
     SlabByteAllocator::<PowerOfTwoClasses, _>::with_backing(TlsfByteAllocator::new()),
     options()
 );
-allocator_core::byte_conformance!(
+allocator_conformance::byte_conformance!(
     other_classes_over_buddy,
     SlabByteAllocator::<ThreeQuarterClasses, _>::with_backing(BuddyByteAllocator::new()),
     options()
 );
-allocator_core::byte_conformance!(
+allocator_conformance::byte_conformance!(
     other_classes_over_tlsf,
     SlabByteAllocator::<ThreeQuarterClasses, _>::with_backing(TlsfByteAllocator::new()),
     options()
 );
-allocator_core::byte_conformance!(
+allocator_conformance::byte_conformance!(
     fine_classes_over_buddy,
     SlabByteAllocator::<FineClasses, _>::with_backing(BuddyByteAllocator::new()),
     options()
 );
-allocator_core::byte_conformance!(
+allocator_conformance::byte_conformance!(
     fine_classes_over_tlsf,
     SlabByteAllocator::<FineClasses, _>::with_backing(TlsfByteAllocator::new()),
     options()

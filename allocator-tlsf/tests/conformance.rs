@@ -2,4 +2,4 @@
 
 use allocator_tlsf::TlsfByteAllocator;
 
-allocator_core::byte_conformance!(tlsf, TlsfByteAllocator::new());
+allocator_conformance::byte_conformance!(tlsf, TlsfByteAllocator::new());

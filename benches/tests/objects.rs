@@ -5,9 +5,9 @@ use std::hint::black_box;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use allocator::slab::locks::{LockTrait, NoLock, SpinLock};
-use allocator::slab::sources::StdSource;
-use allocator::slab::{self, SlabCache};
+use allocator::cache::locks::{LockTrait, NoLock, SpinLock};
+use allocator::cache::sources::StdSource;
+use allocator::cache::{self, SlabCache};
 
 const ROUNDS: usize = 20;
 /// So few that some of their runs are not disturbed.
@@ -33,7 +33,7 @@ fn atomic_pair(flag: &AtomicBool) {
 }
 
 #[test]
-fn a_lock_that_nobody_else_wants_costs_two_pairs_of_atomics() -> slab::Result<()> {
+fn a_lock_that_nobody_else_wants_costs_two_pairs_of_atomics() -> cache::Result<()> {
     let (none, spin) = (SlabCache::<_, NoLock, _, _>::with_source(StdSource)?, SlabCache::with_source(StdSource)?);
     let flag = AtomicBool::new(false);
     let [mut without, mut with, mut atomics] = [Duration::MAX; 3];

@@ -168,7 +168,7 @@ fn a_region_too_small_for_its_segment_is_refused() {
 
 #[test]
 fn random_regions_in_random_order() {
-    let mut rng = fastrand::Rng::with_seed(crate::conformance::seed());
+    let mut rng = fastrand::Rng::with_seed(allocator_conformance::seed());
     for _ in 0..if cfg!(miri) { 1 } else { 200 } {
         let mut checked = Checked::new(200);
         for _ in 0..if cfg!(miri) { 30 } else { 100 } {

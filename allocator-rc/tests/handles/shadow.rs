@@ -4,7 +4,7 @@ use std::alloc::Layout;
 use std::ptr::NonNull;
 
 use allocator_api2::alloc::{AllocError, Allocator};
-use allocator_core::conformance::{seed, steps};
+use allocator_conformance::{seed, steps};
 use fastrand::Rng;
 
 use crate::support::{Handle, Kind, Memory, POOL, all_are, for_all_handles};

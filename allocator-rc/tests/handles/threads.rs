@@ -10,7 +10,7 @@ use allocator_api2::alloc::Allocator;
 use allocator_api2::boxed::Box;
 use allocator_api2::vec::Vec;
 use allocator_buddy::BuddyByteAllocator;
-use allocator_core::conformance::seed;
+use allocator_conformance::seed;
 use allocator_rc::{AllocatorArc, DefaultLock};
 use allocator_slab::SlabByteAllocator;
 use allocator_tlsf::TlsfByteAllocator;

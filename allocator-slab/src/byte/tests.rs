@@ -321,7 +321,7 @@ fn a_segment_is_as_small_as_what_there_is() {
 #[test]
 #[cfg_attr(miri, ignore = "a random program of the table's own tests has segments that come and go, too")]
 fn the_table_shrinks_with_its_chunks_wherever_they_lie() {
-    let mut rng = fastrand::Rng::with_seed(allocator_core::conformance::seed());
+    let mut rng = fastrand::Rng::with_seed(allocator_conformance::seed());
     let pool = 1 << 20;
     let mut owned = Owned::new(pool);
     for _ in 0..20 {
@@ -340,7 +340,7 @@ fn the_table_shrinks_with_its_chunks_wherever_they_lie() {
 
 /// Allocates, resizes and frees blocks of all classes and above, and counts everything again after each step.
 fn random_program<C: SizeClasses, B: ByteAllocator>(backing: B) {
-    let mut rng = fastrand::Rng::with_seed(allocator_core::conformance::seed());
+    let mut rng = fastrand::Rng::with_seed(allocator_conformance::seed());
     let pool = if cfg!(miri) { 16 << 10 } else { 64 << 10 };
     let mut memory = vec![0u64; pool / 8 + 8];
     let start = memory.as_mut_ptr().expose_provenance();
@@ -348,7 +348,7 @@ fn random_program<C: SizeClasses, B: ByteAllocator>(backing: B) {
     // SAFETY: the memory is the heap's until it goes.
     unsafe { heap.init(start, pool).unwrap() };
     let mut live: Vec<(NonNull<u8>, Layout)> = Vec::new();
-    for _ in 0..allocator_core::conformance::steps(if !cfg!(miri) {
+    for _ in 0..allocator_conformance::steps(if !cfg!(miri) {
         4000
     } else if C::SLOT_SIZES.len() > 8 {
         8
@@ -488,7 +488,7 @@ fn reclaim_does_as_much_as_it_may() {
     let mut owned = Owned::new(if cfg!(miri) { 16 << 10 } else { 256 << 10 });
     let mut blocks = owned.fill(64);
     blocks.truncate(if cfg!(miri) { 100 } else { 2000 });
-    fastrand::Rng::with_seed(allocator_core::conformance::seed()).shuffle(&mut blocks);
+    fastrand::Rng::with_seed(allocator_conformance::seed()).shuffle(&mut blocks);
     let stay = blocks.split_off(blocks.len() - 5);
     let mut left = blocks.len();
     let survivors = stay.len();

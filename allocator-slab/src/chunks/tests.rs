@@ -7,8 +7,8 @@ use std::vec;
 use std::vec::Vec;
 
 use allocator_buddy::BuddyByteAllocator;
+use allocator_conformance::{seed, steps};
 use allocator_core::BaseAllocator;
-use allocator_core::conformance::{seed, steps};
 
 use super::*;
 

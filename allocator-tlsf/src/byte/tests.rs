@@ -6,7 +6,7 @@ use core::ptr::slice_from_raw_parts_mut;
 use std::vec;
 use std::vec::Vec;
 
-use allocator_core::conformance::seed;
+use allocator_conformance::seed;
 
 use super::*;
 

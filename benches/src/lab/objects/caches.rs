@@ -5,7 +5,7 @@ use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 
 use allocator::Slab;
-use allocator::slab::{self, SlabSource, locks as our_locks};
+use allocator::cache::{self, SlabSource, locks as our_locks};
 use attachable_slab_allocator::locks::{LockTrait, NoLock, SpinLock};
 use attachable_slab_allocator::{SlabBox, SlabCache};
 
@@ -158,7 +158,7 @@ unsafe impl SlabSource for Supply {
         chunks::fits(layout).then(chunks::take)
     }
 
-    unsafe fn free_slab(&self, slab: NonNull<u8>, _: Layout) -> slab::Result<()> {
+    unsafe fn free_slab(&self, slab: NonNull<u8>, _: Layout) -> cache::Result<()> {
         // SAFETY: passed on.
         unsafe { chunks::give(slab) };
         Ok(())
@@ -179,10 +179,10 @@ impl NamedLock for our_locks::SpinLock {
 }
 
 /// The family's cache, with slabs of the size of a chunk.
-pub(super) struct OurCache<L: NamedLock>(slab::SlabCache<Object, L, CHUNK_SIZE, Supply>);
+pub(super) struct OurCache<L: NamedLock>(cache::SlabCache<Object, L, CHUNK_SIZE, Supply>);
 
 /// An object of which only the first word is written, as of the others'.
-type OurHeld<L> = slab::SlabBox<MaybeUninit<Object>, L, CHUNK_SIZE, Supply>;
+type OurHeld<L> = cache::SlabBox<MaybeUninit<Object>, L, CHUNK_SIZE, Supply>;
 
 /// The one for one thread.
 pub(super) type Cache = OurCache<our_locks::NoLock>;
@@ -194,7 +194,7 @@ impl<L: NamedLock> ObjectCache for OurCache<L> {
     type Held = OurHeld<L>;
 
     fn new() -> Option<Self> {
-        slab::SlabCache::with_source(Supply).ok().map(Self)
+        cache::SlabCache::with_source(Supply).ok().map(Self)
     }
 
     #[inline]

@@ -1,0 +1,84 @@
+use core::ptr::NonNull;
+use std::vec::Vec;
+
+use allocator_core::{BaseAllocator, PageAllocator};
+use allocator_pages::RadixPageAllocator;
+
+use crate::locks::NoLock;
+use crate::sources::{Locked, PageSource, Shared};
+use crate::*;
+
+const PAGE: usize = 4096;
+type Frames = Locked<RadixPageAllocator<'static, PAGE>>;
+
+/// Frames that are memory, of which the first is taken.
+fn frames(num_pages: usize) -> Frames {
+    #[repr(align(65536))]
+    struct Aligned;
+
+    let layout = core::alloc::Layout::from_size_align(num_pages * PAGE, align_of::<Aligned>()).unwrap();
+    // SAFETY: the size is not 0. It is never given back.
+    let pool = NonNull::new(unsafe { std::alloc::alloc(layout) }).unwrap();
+    let words = std::vec![0; RadixPageAllocator::<PAGE>::metadata_words(num_pages)].leak();
+    let frames = Locked::new(RadixPageAllocator::with_metadata(words));
+    // SAFETY: the pool is the frames' from here on.
+    frames.with(|frames| unsafe { frames.init(pool.expose_provenance().get(), layout.size()) }).unwrap();
+    frames.with(|frames| frames.alloc_pages(1, PAGE)).unwrap();
+    frames
+}
+
+fn source(frames: &Frames) -> PageSource<&Frames> {
+    // SAFETY: the frames are memory, and are not replaced.
+    unsafe { PageSource::new(frames) }
+}
+
+#[test]
+fn slabs_of_several_pages_are_aligned_to_their_size() {
+    let frames = frames(64);
+    let cache = SlabCache::<[u64; 64], NoLock, 16_384, _>::with_source(source(&frames)).unwrap();
+    let boxes: Vec<_> = core::iter::from_fn(|| cache.alloc_with([7; 64]).ok()).collect();
+    // One of the sixteen aligned runs lacks the page that was taken.
+    assert_eq!((cache.statistics().slabs, frames.with(|frames| frames.used_pages())), (15, 61));
+    assert!(boxes.iter().all(|numbers| **numbers == [7; 64]));
+    cache.validate().unwrap();
+    drop((boxes, cache));
+    assert_eq!(frames.with(|frames| frames.used_pages()), 1);
+}
+
+#[test]
+fn a_slab_smaller_than_a_page_takes_one() {
+    let frames = frames(16);
+    let cache = SlabCache::<u64, NoLock, 512, _>::with_source(source(&frames)).unwrap();
+    let number = cache.alloc_with(7).unwrap();
+    assert_eq!(frames.with(|frames| frames.used_pages()), 2);
+    drop((number, cache));
+    assert_eq!(frames.with(|frames| frames.used_pages()), 1);
+}
+
+#[test]
+fn a_slab_whose_pages_are_free_already_is_not_taken_back() {
+    let frames = frames(16);
+    let cache = SlabCache::<u64, NoLock, 4096, _>::with_source(source(&frames)).unwrap();
+    let mut boxes: Vec<_> = Vec::new();
+    while cache.statistics().slabs < 2 {
+        boxes.push(cache.alloc_with(7).unwrap());
+    }
+    let second = boxes.pop().unwrap();
+    let page = second.as_ptr().addr() & !(PAGE - 1);
+    drop(second);
+    // Somebody else frees it, who has no right to.
+    frames.with(|frames| frames.dealloc_pages(page, 1)).unwrap();
+    assert_eq!((cache.shrink(), cache.statistics().refused_slabs), (0, 1));
+    frames.with(|frames| frames.alloc_pages_at(page, 1, PAGE)).unwrap();
+    assert_eq!(cache.shrink(), 1);
+}
+
+#[test]
+fn a_locked_value_is_used_by_one_at_a_time() {
+    let locked = Locked::with_lock(NoLock::new(), 1);
+    let nested =
+        std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| locked.with(|_| locked.with(|value| *value))));
+    assert!(nested.is_err());
+    assert_eq!(locked.with(|value| *value), 1, "it can be used again");
+    assert_eq!(locked.into_inner(), 1);
+}

@@ -1,0 +1,65 @@
+//! A program with hooks: objects on many threads, every slab returned.
+
+use std::alloc::{Layout, alloc_zeroed, dealloc};
+use std::ptr::NonNull;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::thread;
+
+use allocator_cache::locks::SpinLock;
+use allocator_cache::{Result, SlabBox, SlabCache, define_allocation_hooks};
+
+static OUT: AtomicUsize = AtomicUsize::new(0);
+
+/// # Safety
+///
+/// The size is not 0.
+unsafe fn take(layout: Layout) -> Option<NonNull<u8>> {
+    OUT.fetch_add(1, SeqCst);
+    // SAFETY: as promised.
+    NonNull::new(unsafe { alloc_zeroed(layout) })
+}
+
+/// # Safety
+///
+/// The slab came from [`take`] with this layout.
+unsafe fn give(slab: NonNull<u8>, layout: Layout) -> Result<()> {
+    OUT.fetch_sub(1, SeqCst);
+    // SAFETY: as promised.
+    unsafe { dealloc(slab.as_ptr(), layout) };
+    Ok(())
+}
+
+define_allocation_hooks!(take, give);
+
+#[test]
+fn twenty_threads_return_every_slab() {
+    const STEPS: usize = if cfg!(miri) { 50 } else { 100_000 };
+    let cache = SlabCache::<u128, SpinLock, 512>::new().unwrap();
+    let threads: Vec<_> = (0..if cfg!(miri) { 3 } else { 20 })
+        .map(|thread| {
+            let cache = cache.clone();
+            thread::spawn(move || {
+                let mut random = fastrand::Rng::with_seed(thread);
+                let mut boxes: Vec<SlabBox<u128, SpinLock, 512>> = Vec::new();
+                let value =
+                    |object: &SlabBox<u128, SpinLock, 512>| object.as_ptr().addr() as u128 ^ u128::from(thread) << 64;
+                for _ in 0..STEPS {
+                    let given_back = if random.u32(..100) < 20 { boxes.pop() } else { None };
+                    match given_back {
+                        Some(object) => assert_eq!(*object, value(&object)),
+                        None => {
+                            let mut object = cache.alloc().unwrap();
+                            *object = value(&object);
+                            boxes.push(object);
+                        }
+                    }
+                }
+                random.shuffle(&mut boxes);
+                boxes.iter().for_each(|object| assert_eq!(**object, value(object)));
+            })
+        })
+        .collect();
+    drop(cache);
+    threads.into_iter().for_each(|thread| thread.join().unwrap());
+    assert_eq!(OUT.load(SeqCst), 0);
+}

@@ -1,0 +1,38 @@
+//! What one check has at hand: a way to make allocators, a place to let them loose in, random numbers.
+
+use core::cell::Cell;
+
+use fastrand::Rng;
+
+use crate::config::Config;
+
+/// The place where one check tests allocators, one after the other.
+///
+/// `O` are the options of the contract, `T` is the terrain: the [`Arena`](crate::arena::Arena), or `()` where no memory
+/// is needed.
+pub(super) struct Bench<'a, A, O, T> {
+    pub(super) make: &'a mut dyn FnMut() -> A,
+    pub(super) config: &'a Config,
+    pub(super) options: &'a O,
+    /// Counts the calls into the allocator.
+    pub(super) step: &'a Cell<usize>,
+    pub(super) terrain: T,
+    pub(super) rng: Rng,
+}
+
+impl<'a, A, O, T> Bench<'a, A, O, T> {
+    pub(super) fn new(
+        make: &'a mut dyn FnMut() -> A,
+        config: &'a Config,
+        options: &'a O,
+        step: &'a Cell<usize>,
+        terrain: T,
+    ) -> Self {
+        Self { make, config, options, step, terrain, rng: Rng::with_seed(config.seed) }
+    }
+
+    /// As many steps as a random program takes here: a fraction of what was asked for where a check runs many programs.
+    pub(super) fn steps(&self, share: usize) -> usize {
+        self.config.steps.div_ceil(share)
+    }
+}

@@ -1,0 +1,43 @@
+//! The bench for byte allocators: an arena of eight times the first region.
+
+use core::ops::Range;
+
+use super::shadow::Shadow;
+use super::{ByteOptions, Outcome};
+use crate::arena::Arena;
+use allocator_core::ByteAllocator;
+
+pub(super) type Bench<'a, A> = crate::bench::Bench<'a, A, ByteOptions, Arena>;
+
+/// Memory for one check, aligned to its size, so that a power-of-two range of it is one block for a buddy.
+#[expect(clippy::extra_unused_type_parameters, reason = "the table of checks calls all three alike")]
+pub(super) fn terrain<A>(options: &ByteOptions) -> Arena {
+    let first = options.min_first_region.max(if cfg!(miri) { 16 << 10 } else { 256 << 10 }).next_power_of_two();
+    Arena::new(first * 8, first * 8)
+}
+
+impl<A: ByteAllocator> Bench<'_, A> {
+    /// A fresh allocator without memory. The one before is gone, which the borrow checker sees to.
+    pub(super) fn empty(&mut self) -> Shadow<'_, A> {
+        self.terrain.reset();
+        Shadow::new((self.make)(), &mut self.terrain, self.step, self.options, self.rng.fork())
+    }
+
+    /// A fresh allocator with the [`middle`](Self::middle) as its one region.
+    pub(super) fn with_one_region(&mut self) -> Outcome<Shadow<'_, A>> {
+        let region = self.middle();
+        let mut shadow = self.empty();
+        shadow.give_first(region)?;
+        Ok(shadow)
+    }
+
+    /// The second quarter of the arena: a power of two that is aligned to its size.
+    pub(super) fn middle(&self) -> Range<usize> {
+        let quarter = self.terrain.size() / 4;
+        self.terrain.at(quarter)..self.terrain.at(2 * quarter)
+    }
+
+    pub(super) fn arena(&self) -> &Arena {
+        &self.terrain
+    }
+}

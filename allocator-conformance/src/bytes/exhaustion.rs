@@ -1,0 +1,200 @@
+//! At the end of the memory, and after everything has been given back.
+
+use core::alloc::Layout;
+use core::ops::Range;
+use std::vec::Vec;
+
+use super::Outcome;
+use super::bench::Bench;
+use super::programs::{churn, layout};
+use super::shadow::{Block, Shadow};
+use crate::config::{STRIDE, ensure};
+use allocator_core::ByteAllocator;
+
+/// Sizes that fill a pool of the bench in a moment.
+fn fill_sizes<A: ByteAllocator>(bench: &Bench<'_, A>) -> Vec<usize> {
+    let quarter = bench.middle().len() / 4;
+    let sizes: &[usize] = if cfg!(miri) { &[3000, quarter] } else { &[64, 500, 4096, 10_000, quarter] };
+    sizes.iter().copied().filter(|&size| size <= bench.options.largest_block).collect()
+}
+
+/// Takes blocks until there is no memory for one more; returns how many.
+fn fill<A: ByteAllocator>(shadow: &mut Shadow<'_, A>, layout: Layout) -> Outcome<usize> {
+    let mut count = 0;
+    while shadow.alloc(layout)?.is_some() {
+        count += 1;
+    }
+    Ok(count)
+}
+
+pub(crate) fn exhaustion<A: ByteAllocator>(bench: &mut Bench<'_, A>) -> Outcome {
+    let pool = bench.middle().len();
+    let refusals = if cfg!(miri) { 3 } else { 100 };
+    let sizes = fill_sizes(bench);
+    let mut shadow = bench.with_one_region()?;
+    for size in sizes {
+        let layout = layout(size, 8);
+        let count = fill(&mut shadow, layout)?;
+        ensure!(count > 0, "not one block of {size} bytes out of a pool of {pool}");
+        for _ in 0..refusals {
+            let more = [size, 2 * size, pool, 8 * pool][shadow.rng.usize(0..4)];
+            let more = Layout::from_size_align(more, 1 << shadow.rng.usize(3..14)).unwrap_or(layout);
+            let served = if shadow.rng.bool() { shadow.alloc(more)? } else { shadow.alloc_zeroed(more)? };
+            ensure!(served.is_none(), "{more:?} was served right after a block of {size} bytes was refused");
+        }
+        for _ in 0..refusals {
+            room_after_free(&mut shadow, layout)?;
+        }
+        shadow.check_all_contents()?;
+        shadow.dealloc_all()?;
+    }
+    shadow.finish()
+}
+
+/// In a full pool, frees a block and asks for one like it. An engine that rounds requests up to the next list of free
+/// blocks may need the neighbour too.
+fn room_after_free<A: ByteAllocator>(shadow: &mut Shadow<'_, A>, layout: Layout) -> Outcome {
+    let Some(block) = shadow.any_block() else { return Ok(()) };
+    let neighbour = shadow.neighbour(block);
+    shadow.dealloc(block)?;
+    if shadow.alloc(layout)?.is_some() {
+        return Ok(());
+    }
+    let Some(neighbour) = neighbour else { return Ok(()) };
+    shadow.dealloc(neighbour)?;
+    shadow.must_alloc(layout)?;
+    shadow.alloc(layout)?;
+    Ok(())
+}
+
+/// As many blocks of each size as a fresh allocator has room for, round after round. Between two fills the largest block
+/// is taken once, for which an allocator that keeps free memory sorted by size has to put all of it together again: what
+/// is missing then has been lost.
+pub(crate) fn refill<A: ByteAllocator>(bench: &mut Bench<'_, A>) -> Outcome {
+    let pool = bench.middle().len();
+    let rounds = if cfg!(miri) { 1 } else { 3 };
+    let region = bench.middle();
+    let largest = largest_block(bench, core::slice::from_ref(&region), 8)?;
+    let sizes = fill_sizes(bench);
+    let mut first = Vec::new();
+    for &size in &sizes {
+        let mut shadow = bench.with_one_region()?;
+        first.push((size, fill(&mut shadow, layout(size, 8))?));
+        shadow.finish()?;
+    }
+    let mut shadow = bench.with_one_region()?;
+    for _ in 0..rounds {
+        let mut sizes = first.clone();
+        shadow.rng.shuffle(&mut sizes);
+        for (size, expected) in sizes {
+            let count = fill(&mut shadow, layout(size, 8))?;
+            ensure!(count >= expected, "{count} blocks of {size} bytes fit, and {expected} did at first");
+            // Requests that cannot be served must not keep anything either.
+            for more in [size, pool / 2, pool, 3 * pool] {
+                shadow.alloc(layout(more, 8))?;
+            }
+            shadow.dealloc_all()?;
+            let all_there_is = fill(&mut shadow, layout(largest, 8))?;
+            ensure!(all_there_is > 0, "the largest block, {largest} bytes, does not fit as it did at first");
+            shadow.dealloc_all()?;
+        }
+    }
+    shadow.finish()
+}
+
+/// How large a block each of these regions together can serve at first: found on fresh allocators.
+fn largest_block<A: ByteAllocator>(bench: &mut Bench<'_, A>, regions: &[Range<usize>], align: usize) -> Outcome<usize> {
+    let most = regions.iter().map(|region| region.len()).sum::<usize>();
+    let (mut fits, mut too_large) = (0, most + 1);
+    // What fits nearly is good enough to see it fit again.
+    let precision = if cfg!(miri) { most / 16 } else { 1 };
+    while too_large - fits > precision {
+        let size = fits.midpoint(too_large);
+        let mut shadow = with_regions(bench, regions)?;
+        match shadow.alloc(layout(size, align))? {
+            Some(_) => fits = size,
+            None => too_large = size,
+        }
+        shadow.finish()?;
+    }
+    ensure!(fits > 0, "nothing can be had from {regions:x?}");
+    Ok(fits)
+}
+
+fn with_regions<'b, A: ByteAllocator>(bench: &'b mut Bench<'_, A>, regions: &[Range<usize>]) -> Outcome<Shadow<'b, A>> {
+    let mut shadow = bench.empty();
+    for (index, region) in regions.iter().enumerate() {
+        if index == 0 { shadow.give_first(region.clone())? } else { shadow.give_more(region.clone())? }
+    }
+    Ok(shadow)
+}
+
+pub(crate) fn largest_fits_again<A: ByteAllocator>(bench: &mut Bench<'_, A>) -> Outcome {
+    let middle = bench.middle();
+    let (end, pool, steps) = (middle.end, middle.len(), bench.steps(2));
+    let rounds = if cfg!(miri) { 1 } else { 3 };
+    let sets = [
+        std::vec![middle.clone()],
+        std::vec![middle.start + 4096..end - 8192, end + 4096..end + pool / 2, end - 8192..end],
+    ];
+    for regions in sets.into_iter().skip(usize::from(cfg!(miri))) {
+        let largest = largest_block(bench, &regions, 8)?;
+        let mut shadow = with_regions(bench, &regions)?;
+        churn(&mut shadow, steps, pool)?;
+        shadow.dealloc_all()?;
+        for round in 0..rounds {
+            let block = shadow.alloc(layout(largest, 8))?;
+            let Some(block) = block else {
+                return Err(std::format!("{largest} bytes fitted at first, and not again in round {round}"));
+            };
+            shadow.alloc(layout(largest, 8))?;
+            shadow.dealloc(block)?;
+            fill(&mut shadow, layout(if cfg!(miri) { pool / 8 } else { pool / 40 }, 8))?;
+            shadow.dealloc_all()?;
+        }
+        shadow.finish()?;
+    }
+    Ok(())
+}
+
+pub(crate) fn counted_once<A: ByteAllocator>(bench: &mut Bench<'_, A>) -> Outcome {
+    let region = bench.middle();
+    let largest = largest_block(bench, core::slice::from_ref(&region), 8)?;
+    let sizes = fill_sizes(bench);
+    let mut shadow = bench.with_one_region()?;
+    let before = shadow.stats();
+    let block = shadow.must_alloc(layout(largest, 8))?;
+    let stats = shadow.stats();
+    // What is left is less than what was the largest, unless more than one of those fit by the allocator's nature.
+    ensure!(
+        stats.available < largest || largest >= shadow.options.largest_block,
+        "the largest block, {largest} bytes, is taken out of {before:?}, which leaves {stats:?}"
+    );
+    shadow.dealloc(block)?;
+    for size in [0, 1, 60, 64, 65, 100, 1000, 1024, 1025, 4000, 4096, 4097, 9000].into_iter().step_by(STRIDE) {
+        for align in [1, 8, 32, 256, 4096].into_iter().step_by(STRIDE) {
+            let block = shadow.must_alloc(layout(size, align))?;
+            charged_for_itself(&shadow)?;
+            shadow.dealloc(block)?;
+        }
+    }
+    // The last block in a nearly full pool costs no more than the first.
+    for size in sizes {
+        fill(&mut shadow, layout(size, 8))?;
+        charged_for_itself(&shadow)?;
+        shadow.dealloc_all()?;
+    }
+    shadow.finish()
+}
+
+/// Whether each live block has raised `used` by its own rounding and header at most, and not by what lies beside it.
+fn charged_for_itself<A: ByteAllocator>(shadow: &Shadow<'_, A>) -> Outcome {
+    for (address, &Block { layout, usable, charge, .. }) in shadow.live() {
+        let bound = usable.max(layout.align()).next_power_of_two() * 2 + 256;
+        ensure!(
+            charge < bound,
+            "the block for {layout:?} at {address:#x}, {usable} usable, has raised used by {charge}"
+        );
+    }
+    Ok(())
+}

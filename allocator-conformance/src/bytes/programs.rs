@@ -1,0 +1,135 @@
+//! Random programs: any sequence of calls, held against the shadow after each.
+
+use core::alloc::Layout;
+
+use fastrand::Rng;
+
+use super::Outcome;
+use super::bench::Bench;
+use super::shadow::Shadow;
+use allocator_core::ByteAllocator;
+
+pub(super) fn layout(size: usize, align: usize) -> Layout {
+    Layout::from_size_align(size, align).expect("the suite asks for sane layouts")
+}
+
+/// Draws a layout for a pool of the given size.
+type Draw = fn(&mut Rng, usize) -> Layout;
+
+fn small_align(rng: &mut Rng) -> usize {
+    1 << rng.usize(0..=5)
+}
+
+fn draw_tiny(rng: &mut Rng, _: usize) -> Layout {
+    layout(rng.usize(0..=48), 1 << rng.usize(0..=4))
+}
+
+fn draw_border(rng: &mut Rng, pool: usize) -> Layout {
+    let power = 1_usize << rng.u32(3..=(pool / 8).ilog2());
+    layout(power + rng.usize(0..=2) - 1, small_align(rng))
+}
+
+fn draw_mixed(rng: &mut Rng, pool: usize) -> Layout {
+    let bits = rng.u32(1..=(pool / 8).ilog2());
+    layout(rng.usize(0..1 << bits), small_align(rng))
+}
+
+fn draw_large(rng: &mut Rng, pool: usize) -> Layout {
+    layout(rng.usize(pool / 64..pool * 2 / 3), small_align(rng))
+}
+
+fn draw_aligned(rng: &mut Rng, pool: usize) -> Layout {
+    let bits = rng.u32(1..=(pool / 32).ilog2());
+    layout(rng.usize(0..1 << bits), 1 << rng.usize(0..=16))
+}
+
+pub(crate) fn random_tiny<A: ByteAllocator>(bench: &mut Bench<'_, A>) -> Outcome {
+    random_program(bench, draw_tiny)
+}
+
+pub(crate) fn random_borders<A: ByteAllocator>(bench: &mut Bench<'_, A>) -> Outcome {
+    random_program(bench, draw_border)
+}
+
+pub(crate) fn random_mixed<A: ByteAllocator>(bench: &mut Bench<'_, A>) -> Outcome {
+    random_program(bench, draw_mixed)
+}
+
+pub(crate) fn random_large<A: ByteAllocator>(bench: &mut Bench<'_, A>) -> Outcome {
+    random_program(bench, draw_large)
+}
+
+pub(crate) fn random_aligned<A: ByteAllocator>(bench: &mut Bench<'_, A>) -> Outcome {
+    random_program(bench, draw_aligned)
+}
+
+/// A program in which two more regions arrive on the way, one on each side of the first, and that ends with everything
+/// given back.
+fn random_program<A: ByteAllocator>(bench: &mut Bench<'_, A>, draw: Draw) -> Outcome {
+    let steps = bench.steps(3);
+    let middle = bench.middle();
+    let (start, end, size) = (middle.start, middle.end, middle.len());
+    let mut shadow = bench.with_one_region()?;
+    run_steps(&mut shadow, steps, size, draw)?;
+    shadow.give_more(end + 4096..end + size / 2)?;
+    run_steps(&mut shadow, steps, size, draw)?;
+    shadow.give_more(start - size / 2..start)?;
+    run_steps(&mut shadow, steps, size, draw)?;
+    shadow.finish()
+}
+
+/// `steps` random calls. Now the program tends to take, now to give back, so that the pool is nearly empty and nearly
+/// full at times.
+pub(super) fn run_steps<A: ByteAllocator>(
+    shadow: &mut Shadow<'_, A>,
+    steps: usize,
+    pool: usize,
+    draw: Draw,
+) -> Outcome {
+    let mut taking = true;
+    for index in 0..steps {
+        if shadow.rng.usize(0..60) == 0 {
+            taking = !taking;
+        }
+        let dice = shadow.rng.usize(0..10) + if taking { 0 } else { 3 };
+        match (dice, shadow.any_block()) {
+            (0..5, _) | (_, None) => {
+                let layout = draw(&mut shadow.rng, pool);
+                shadow.alloc(layout)?;
+            }
+            (5, _) => {
+                let layout = draw(&mut shadow.rng, pool);
+                shadow.alloc_zeroed(layout)?;
+            }
+            (6 | 7, Some(block)) => random_realloc(shadow, block, pool, draw)?,
+            (_, Some(block)) => shadow.dealloc(block)?,
+        }
+        if index % 256 == 255 {
+            shadow.check_all_contents()?;
+        }
+    }
+    Ok(())
+}
+
+fn random_realloc<A: ByteAllocator>(shadow: &mut Shadow<'_, A>, block: usize, pool: usize, draw: Draw) -> Outcome {
+    let size = shadow.block(block).layout.size();
+    let new_size = match shadow.rng.usize(0..8) {
+        0 => size,
+        1 => 0,
+        2 => size / 2,
+        3 => size + 1,
+        4 => size.saturating_sub(1),
+        _ => draw(&mut shadow.rng, pool).size(),
+    };
+    shadow.realloc(block, new_size)?;
+    Ok(())
+}
+
+/// The churn of [`random_mixed`], for checks that need a pool which has seen much.
+pub(super) fn churn<A: ByteAllocator>(shadow: &mut Shadow<'_, A>, steps: usize, pool: usize) -> Outcome {
+    for draw in [draw_mixed, draw_border, draw_aligned, draw_large, draw_tiny] {
+        run_steps(shadow, steps.div_ceil(5), pool, draw)?;
+        shadow.alloc(layout(2 * pool, 8))?;
+    }
+    Ok(())
+}

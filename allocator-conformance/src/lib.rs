@@ -1,0 +1,209 @@
+//! The one behavioural test suite that every implementation of the traits can run, here or in another crate.
+//!
+//! A *check* drives an allocator through one part of its contract, mostly with random requests, and holds each answer
+//! against a *shadow* that knows what must be true: every live block and its contents, the state of every page, every
+//! id. The memory comes from an arena whose bytes outside of the regions must never be written. The first promise that
+//! is not kept ends the check with a [`Violation`].
+//!
+//! | module | macro | the contract | what may differ |
+//! | --- | --- | --- | --- |
+//! | [`bytes`] | [`byte_conformance!`](crate::byte_conformance) | [`ByteAllocator`](allocator_core::ByteAllocator) | [`ByteOptions`] |
+//! | [`pages`] | [`page_conformance!`](crate::page_conformance) | [`PageAllocator`](allocator_core::PageAllocator) | [`PageOptions`] |
+//! | [`ids`] | [`id_conformance!`](crate::id_conformance) | [`IdAllocator`](allocator_core::IdAllocator) | [`IdOptions`] |
+//!
+//! # Running it on an allocator of yours
+//!
+//! Depend on this crate under `[dev-dependencies]`, and give the suite an expression that
+//! makes a fresh allocator without memory. Each macro line is one `#[test]` per check, in a module of the given name:
+//!
+//! ```ignore
+//! allocator_conformance::byte_conformance!(my_heap, MyHeap::new());
+//! allocator_conformance::page_conformance!(
+//!     my_frames,
+//!     MyFrames::new(),
+//!     PageOptions { runs: Runs::PowerOfTwo, ..Default::default() }
+//! );
+//! ```
+//!
+//! Where there is no test harness, `run_all` of each module does the same:
+//!
+//! ```
+//! use allocator_conformance::{Config, IdOptions, ids};
+//! use allocator_core::{AllocError, AllocResult, IdAllocator};
+//!
+//! /// 64 ids in a word.
+//! struct Word(u64);
+//!
+//! impl Word {
+//!     /// The bits of the ids, or `None` where some of them do not exist.
+//!     fn mask(start: usize, count: usize) -> Option<u64> {
+//!         let end = start.checked_add(count).filter(|&end| end <= 64 && count > 0)?;
+//!         Some(u64::MAX >> (64 - count) << start).filter(|_| end > start)
+//!     }
+//! }
+//!
+//! impl IdAllocator for Word {
+//!     fn alloc_id(&mut self, count: usize, align_pow2: usize) -> AllocResult<usize> {
+//!         if count == 0 || !align_pow2.is_power_of_two() {
+//!             return Err(AllocError::InvalidParam);
+//!         }
+//!         let free = |start: &usize| Self::mask(*start, count).is_some_and(|mask| self.0 & mask == 0);
+//!         let start = (0..64).step_by(align_pow2).find(free).ok_or(AllocError::NoMemory)?;
+//!         self.0 |= Self::mask(start, count).unwrap_or(0);
+//!         Ok(start)
+//!     }
+//!
+//!     fn dealloc_id(&mut self, start_id: usize, count: usize) -> AllocResult {
+//!         if count == 0 {
+//!             return Err(AllocError::InvalidParam);
+//!         }
+//!         let mask = Self::mask(start_id, count).filter(|mask| self.0 & mask == *mask);
+//!         self.0 &= !mask.ok_or(AllocError::NotAllocated)?;
+//!         Ok(())
+//!     }
+//!
+//!     fn is_allocated(&self, id: usize) -> bool {
+//!         Self::mask(id, 1).is_some_and(|mask| self.0 & mask != 0)
+//!     }
+//!
+//!     fn alloc_fixed_id(&mut self, id: usize) -> AllocResult {
+//!         let mask = Self::mask(id, 1).ok_or(AllocError::InvalidParam)?;
+//!         if self.0 & mask != 0 {
+//!             return Err(AllocError::NoMemory);
+//!         }
+//!         self.0 |= mask;
+//!         Ok(())
+//!     }
+//!
+//!     fn size(&self) -> usize {
+//!         64
+//!     }
+//!
+//!     fn used(&self) -> usize {
+//!         self.0.count_ones() as usize
+//!     }
+//!
+//!     fn available(&self) -> usize {
+//!         64 - self.used()
+//!     }
+//! }
+//!
+//! ids::run_all(|| Word(0), &Config { seed: 1, steps: 500 }, &IdOptions::default())?;
+//! # Ok::<(), allocator_conformance::Violation>(())
+//! ```
+//!
+//! # Seeing a failure again
+//!
+//! Every run takes a new seed, and a violation says which one it was and how to run the check again:
+//!
+//! ```text
+//! the bytes contract is violated in check `random_mixed`, step 41, seed 7: realloc to 244 of ...: byte 0 was not kept
+//! rerun with: ALLOCATOR_SEED=7 ALLOCATOR_STEPS=3000 cargo test --workspace my_heap::random_mixed
+//! ```
+//!
+//! `ALLOCATOR_STEPS` makes the random programs longer, for a night's run. Under Miri everything is smaller; engines that
+//! take up a region by its address need `MIRIFLAGS=-Zmiri-permissive-provenance` there, and `-Zmiri-env-forward=NAME` lets
+//! either variable through.
+
+macro_rules! checks {
+    ([$($(#[$doc:meta])* $check:ident,)+] $contract:literal, $subject:path, $options:ty, $module:ident) => {
+        $(
+            $(#[$doc])*
+            ///
+            /// # Errors
+            ///
+            /// The violation that was found.
+            pub fn $check<A: $subject>(
+                mut make: impl FnMut() -> A,
+                config: &$crate::Config,
+                options: &$options,
+            ) -> Result<(), $crate::Violation> {
+                $crate::config::judge($contract, stringify!($check), config, |step| {
+                    let terrain = terrain::<A>(options);
+                    $module::$check(&mut Bench::new(&mut make, config, options, step, terrain))
+                })
+            }
+        )+
+
+        /// The names of all checks, in the order in which [`run_all`] runs them.
+        pub const CHECKS: &[&str] = &[$(stringify!($check)),+];
+
+        /// Runs the check with this name, one of [`CHECKS`].
+        ///
+        /// # Errors
+        ///
+        /// The violation that was found.
+        ///
+        /// # Panics
+        ///
+        /// When there is no such check.
+        pub fn run<A: $subject>(
+            check: &str,
+            make: impl FnMut() -> A,
+            config: &$crate::Config,
+            options: &$options,
+        ) -> Result<(), $crate::Violation> {
+            match check {
+                $(stringify!($check) => $check(make, config, options),)+
+                _ => panic!("there is no check {check:?} of {}", $contract),
+            }
+        }
+
+        /// Runs all checks up to the first violation. `make` makes a fresh allocator without memory each time.
+        ///
+        /// # Errors
+        ///
+        /// The violation that was found.
+        pub fn run_all<A: $subject>(
+            mut make: impl FnMut() -> A,
+            config: &$crate::Config,
+            options: &$options,
+        ) -> Result<(), $crate::Violation> {
+            CHECKS.iter().try_for_each(|check| run(check, &mut make, config, options))
+        }
+
+        #[doc(hidden)]
+        pub fn run_or_panic<A: $subject>(check: &str, make: impl FnMut() -> A, options: &$options) {
+            let config = $crate::Config::from_env();
+            std::println!("{check}: {}={}", $crate::Config::SEED_VARIABLE, config.seed);
+            if let Err(violation) = run(check, make, &config, options) {
+                panic!("{violation}");
+            }
+        }
+    };
+}
+
+mod arena;
+mod bench;
+pub mod bytes;
+mod config;
+pub mod ids;
+pub mod pages;
+
+pub use bytes::ByteOptions;
+pub use config::{Config, Violation, seed, steps};
+pub use ids::IdOptions;
+pub use pages::{PageOptions, Runs};
+
+/// One `#[test]` for each check of a contract. The function shares its name with the module, which it can because
+/// functions and modules do not share a namespace; so `$make` sees what the caller sees, without a glob import.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __conformance_tests {
+    ([$($(#[$doc:meta])* $check:ident,)+] $contract:ident, $name:ident, $make:expr, $options:expr) => {
+        #[cfg(test)]
+        fn $name(check: &str) {
+            $crate::$contract::run_or_panic(check, || $make, &$options);
+        }
+
+        #[cfg(test)]
+        mod $name {
+            $(
+                #[test]
+                fn $check() {
+                    super::$name(stringify!($check));
+                }
+            )+
+        }
+    };
+}

@@ -1,0 +1,59 @@
+//! The bench for page allocators: an arena of some hundred pages.
+
+use core::ops::Range;
+
+use super::shadow::Shadow;
+use super::{Outcome, PageOptions};
+use crate::arena::Arena;
+use allocator_core::PageAllocator;
+
+pub(super) type Bench<'a, A> = crate::bench::Bench<'a, A, PageOptions, Arena>;
+
+/// Pages for one check, aligned to their size so that it is known which alignments fit. Large pages cost address space
+/// only, since nothing fills them.
+pub(super) fn terrain<A: PageAllocator>(_: &PageOptions) -> Arena {
+    let (pages, most) = if cfg!(miri) { (64, 1 << 20) } else { (512, 256 << 20) };
+    let size = (pages * A::PAGE_SIZE).min(most).max(32 * A::PAGE_SIZE);
+    Arena::new(size, size)
+}
+
+impl<A: PageAllocator> Bench<'_, A> {
+    /// A fresh allocator without memory. The one before is gone, which the borrow checker sees to.
+    pub(super) fn empty(&mut self) -> Shadow<'_, A> {
+        self.terrain.reset();
+        Shadow::new((self.make)(), &mut self.terrain, self.step, self.options, self.rng.fork())
+    }
+
+    /// A fresh allocator with the [`middle`](Self::middle) as its one region.
+    pub(super) fn with_one_region(&mut self) -> Outcome<Shadow<'_, A>> {
+        let region = self.middle();
+        let mut shadow = self.empty();
+        shadow.give_first(region)?;
+        Ok(shadow)
+    }
+
+    /// The second quarter of the arena: a power of two of pages, aligned to its size.
+    pub(super) fn middle(&self) -> Range<usize> {
+        let quarter = self.terrain.size() / 4;
+        self.terrain.at(quarter)..self.terrain.at(2 * quarter)
+    }
+
+    /// The regions in a random order, or with the lowest first if the allocator needs that.
+    pub(super) fn order(&mut self, mut regions: std::vec::Vec<Range<usize>>) -> std::vec::Vec<Range<usize>> {
+        self.rng.shuffle(&mut regions);
+        if !self.options.covers_below_first {
+            let lowest = (0..regions.len()).min_by_key(|&index| regions[index].start);
+            regions.swap(0, lowest.unwrap_or(0));
+        }
+        regions
+    }
+
+    /// A fresh allocator with these regions, the first of them first.
+    pub(super) fn with_regions(&mut self, regions: &[Range<usize>]) -> Outcome<Shadow<'_, A>> {
+        let mut shadow = self.empty();
+        for (index, region) in regions.iter().enumerate() {
+            if index == 0 { shadow.give_first(region.clone())? } else { shadow.give_more(region.clone())? }
+        }
+        Ok(shadow)
+    }
+}

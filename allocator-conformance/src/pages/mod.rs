@@ -1,0 +1,116 @@
+//! The checks for [`PageAllocator`].
+
+mod bench;
+mod lifecycle;
+mod programs;
+mod regions;
+mod runs;
+mod shadow;
+
+use bench::{Bench, terrain};
+
+use super::config::Outcome;
+use allocator_core::PageAllocator;
+
+/// Which runs an allocator must find where they are free.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Runs {
+    /// Any run that is free and aligned as asked for.
+    Any,
+    /// A run inside a free block of the next power of two that is aligned to its own size.
+    PowerOfTwo,
+}
+
+/// What a page allocator may do differently from others.
+#[derive(Clone, Debug)]
+pub struct PageOptions {
+    /// Which runs must be found: any, unless told otherwise.
+    pub runs: Runs,
+    /// Whether adjacent regions serve one run together: yes, unless told otherwise.
+    pub joins_adjacent_regions: bool,
+    /// Whether the allocator promises to never touch what it manages: no, unless told otherwise. If it does not, the
+    /// suite writes into the pages that it was handed out.
+    pub memory_untouched: bool,
+    /// Whether regions below the first may come: yes, unless the allocator covers a window that starts at the first.
+    pub covers_below_first: bool,
+}
+
+impl Default for PageOptions {
+    fn default() -> Self {
+        Self { runs: Runs::Any, joins_adjacent_regions: true, memory_untouched: false, covers_below_first: true }
+    }
+}
+
+/// One `#[test]` for each check of the [`PageAllocator`] contract, in a module of the given name.
+///
+/// The expression makes a fresh allocator without memory; it is evaluated more than once in most checks. For an
+/// allocator that is too large for a stack it can be a `&'static mut`. The third argument is a
+/// [`PageOptions`](crate::PageOptions), the default one where it is left out.
+#[macro_export]
+macro_rules! page_conformance {
+    ($name:ident, $make:expr $(,)?) => {
+        $crate::page_conformance!($name, $make, $crate::PageOptions::default());
+    };
+    ($name:ident, $make:expr, $options:expr $(,)?) => {
+        $crate::__page_checks!($crate::__conformance_tests, pages, $name, $make, $options);
+    };
+}
+
+/// The table of all checks.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __page_checks {
+    ($macro:path, $($context:tt)*) => {
+        $macro! {
+            [
+                /// Without memory there is nothing to be had, and nothing panics.
+                before_init,
+                /// `init` works once, and its region is what the statistics say.
+                init_once,
+                /// `add_memory` can give the first region, and `init` then comes too late.
+                add_memory_first,
+                /// Regions that hold no page or do not exist are refused before and after `init`, and do no harm.
+                absurd_regions,
+                /// Uneven ends of a region are trimmed inward.
+                trimmed_regions,
+                /// Whatever overlaps memory that the allocator has is refused and changes nothing.
+                overlapping_regions,
+                /// Many disjoint regions: every page of each is used, none can be given again.
+                many_regions,
+                /// Parameters that make no sense are refused and change nothing.
+                bad_parameters,
+                /// Single pages up to the last, given back in any order.
+                single_pages,
+                /// Runs of any length with alignments below and far above it.
+                aligned_runs,
+                /// Runs never cross a hole; adjacent regions are one.
+                runs_and_holes,
+                /// The very pages asked for, or a refusal.
+                pages_at,
+                /// What is not allocated cannot be given back, and trying changes nothing.
+                wrong_frees,
+                /// A run can be given back in parts, in any order.
+                partial_frees,
+                /// A random program of single pages and short runs.
+                random_short,
+                /// A random program of runs of all lengths and alignments.
+                random_long,
+                /// After everything is freed, the largest run that fitted at first fits again.
+                largest_fits_again,
+                /// An allocator that is lent, or moved, is the same allocator.
+                lent_allocator,
+            ]
+            $($context)*
+        }
+    };
+}
+
+/// All checks under one roof for the table.
+mod all {
+    pub(super) use super::lifecycle::*;
+    pub(super) use super::programs::*;
+    pub(super) use super::regions::*;
+    pub(super) use super::runs::*;
+}
+
+__page_checks!(checks, "pages", PageAllocator, PageOptions, all);

@@ -1,0 +1,6 @@
+//! The conformance suite over the native page engines, and random programs at sizes where their trees have levels.
+
+#[macro_use]
+mod native;
+mod buddy;
+mod radix;
