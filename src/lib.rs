@@ -64,6 +64,9 @@ pub use allocator_buddy::BuddyByteAllocator;
 #[cfg(feature = "tlsf")]
 pub use allocator_tlsf::TlsfByteAllocator;
 
+#[cfg(feature = "shared")]
+pub use allocator_shared::{self as shared, DefaultLock, Locked};
+
 #[cfg(feature = "slab")]
 pub use allocator_slab::{
     self as slab, ClassStatistics, FineClasses, Heap, MIN_HEAP_SIZE, PowerOfTwoClasses, SET_SIZE, SizeClasses, Slab,
@@ -76,10 +79,10 @@ pub use allocator_cache::{
     get_field_ptr,
 };
 
+#[cfg(all(feature = "allocator_api", target_has_atomic = "ptr"))]
+pub use allocator_rc::AllocatorArc;
 #[cfg(feature = "allocator_api")]
 pub use allocator_rc::AllocatorRc;
-#[cfg(all(feature = "allocator_api", target_has_atomic = "ptr"))]
-pub use allocator_rc::{AllocatorArc, DefaultLock};
 
 // The examples of the README are tests.
 #[cfg(doctest)]

@@ -1,8 +1,11 @@
 //! The traits for `&mut A`: whoever takes an allocator by value can be lent one.
 
 use core::alloc::Layout;
+use core::mem::MaybeUninit;
+use core::ops::RangeInclusive;
 use core::ptr::NonNull;
 
+use crate::address::Region;
 use crate::error::AllocResult;
 use crate::traits::{BaseAllocator, ByteAllocator, IdAllocator, PageAllocator};
 
@@ -54,8 +57,42 @@ unsafe impl<A: ByteAllocator + ?Sized> ByteAllocator for &mut A {
         unsafe { (**self).realloc(ptr, layout, new_size) }
     }
 
+    #[inline]
+    unsafe fn realloc_in_place(
+        &mut self,
+        ptr: NonNull<u8>,
+        layout: Layout,
+        new_size: usize,
+    ) -> AllocResult<NonNull<u8>> {
+        // SAFETY: passed on from the caller.
+        unsafe { (**self).realloc_in_place(ptr, layout, new_size) }
+    }
+
     fn usable_size(&self, layout: Layout) -> (usize, usize) {
         (**self).usable_size(layout)
+    }
+
+    #[inline]
+    fn alloc_batch<'o>(&mut self, layout: Layout, out: &'o mut [MaybeUninit<NonNull<u8>>]) -> &'o mut [NonNull<u8>] {
+        (**self).alloc_batch(layout, out)
+    }
+
+    #[inline]
+    unsafe fn dealloc_batch(&mut self, blocks: &[NonNull<u8>], layout: Layout) {
+        // SAFETY: passed on from the caller.
+        unsafe { (**self).dealloc_batch(blocks, layout) }
+    }
+
+    fn trim(&mut self) -> usize {
+        (**self).trim()
+    }
+
+    fn release_region(&mut self) -> Option<Region> {
+        (**self).release_region()
+    }
+
+    fn region_for(&self, layout: Layout) -> Option<Layout> {
+        (**self).region_for(layout)
     }
 }
 
@@ -70,6 +107,15 @@ unsafe impl<A: PageAllocator + ?Sized> PageAllocator for &mut A {
 
     fn alloc_pages_at(&mut self, base: usize, num_pages: usize, align_pow2: usize) -> AllocResult<usize> {
         (**self).alloc_pages_at(base, num_pages, align_pow2)
+    }
+
+    fn alloc_pages_in(
+        &mut self,
+        within: RangeInclusive<usize>,
+        num_pages: usize,
+        align_pow2: usize,
+    ) -> AllocResult<usize> {
+        (**self).alloc_pages_in(within, num_pages, align_pow2)
     }
 
     #[inline]
@@ -87,6 +133,10 @@ unsafe impl<A: PageAllocator + ?Sized> PageAllocator for &mut A {
 
     fn available_pages(&self) -> usize {
         (**self).available_pages()
+    }
+
+    fn span(&self) -> RangeInclusive<usize> {
+        (**self).span()
     }
 }
 

@@ -5,9 +5,11 @@
 //! a place, which it does not manage, [`AllocError::InvalidParam`]), statistics give 0, nothing panics.
 
 use core::alloc::Layout;
+use core::mem::MaybeUninit;
+use core::ops::RangeInclusive;
 use core::ptr::NonNull;
 
-use crate::address::widen;
+use crate::address::{Region, align_up, widen};
 use crate::error::{AllocError, AllocResult};
 
 /// Something that manages memory handed to it as regions.
@@ -131,12 +133,119 @@ pub unsafe trait ByteAllocator: BaseAllocator {
         unsafe { realloc_by_moving(self, ptr, layout, new_size) }
     }
 
+    /// Makes a block `new_size` bytes large where it is; it never moves. The block then fits the layout of `new_size` and
+    /// the old alignment, and the pointer returned reaches all of it.
+    ///
+    /// An engine overrides this where it can do it. A smaller `new_size` whose usable size is the one that the block has
+    /// already always succeeds there.
+    ///
+    /// # Time complexity
+    ///
+    /// The engine's own; never O(size).
+    ///
+    /// # Errors
+    ///
+    /// [`AllocError::NoMemory`]: the block cannot have that size where it is, or the engine has no way to do it (the
+    /// provided method). The block is untouched and still the caller's, with its old layout.
+    ///
+    /// # Safety
+    ///
+    /// `ptr` came from this allocator, has not been given back since, and fits `layout`.
+    unsafe fn realloc_in_place(
+        &mut self,
+        ptr: NonNull<u8>,
+        layout: Layout,
+        new_size: usize,
+    ) -> AllocResult<NonNull<u8>> {
+        let _ = (ptr, layout, new_size);
+        Err(AllocError::NoMemory)
+    }
+
     /// What a block for `layout` is good for, in bytes: `(asked for, usable)`.
     ///
     /// `usable >= asked for` where such a block can exist at all; all of it may be used.
     fn usable_size(&self, layout: Layout) -> (usize, usize) {
         (layout.size(), layout.size())
     }
+
+    /// Allocates as many blocks for `layout` as there are, at most `out.len()`, and returns those: the first entries of
+    /// `out`, now initialised. Each is a block as [`alloc`](Self::alloc) gives it.
+    ///
+    /// Fewer than asked for means that the next one would have been refused.
+    ///
+    /// # Time complexity
+    ///
+    /// That of [`alloc`](Self::alloc) for each block, or better.
+    fn alloc_batch<'o>(&mut self, layout: Layout, out: &'o mut [MaybeUninit<NonNull<u8>>]) -> &'o mut [NonNull<u8>] {
+        let mut len = 0;
+        while len < out.len() {
+            match self.alloc(layout) {
+                Ok(block) => out[len].write(block),
+                Err(_) => break,
+            };
+            len += 1;
+        }
+        // SAFETY: the first `len` entries were written just now.
+        unsafe { initialized(&mut out[..len]) }
+    }
+
+    /// Gives blocks back, all of the same layout.
+    ///
+    /// # Time complexity
+    ///
+    /// That of [`dealloc`](Self::dealloc) for each block, or better.
+    ///
+    /// # Safety
+    ///
+    /// Each of `blocks` came from this allocator, has not been given back since, fits `layout`, and is there once.
+    unsafe fn dealloc_batch(&mut self, blocks: &[NonNull<u8>], layout: Layout) {
+        for &block in blocks {
+            // SAFETY: passed on from the caller.
+            unsafe { self.dealloc(block, layout) };
+        }
+    }
+
+    /// Gives what is wholly free back to where the allocator took it from, and returns how many bytes that were.
+    ///
+    /// For allocators over a backing; one that has nothing below it gives back nothing, and returns 0.
+    fn trim(&mut self) -> usize {
+        0
+    }
+
+    /// Forgets a region in which nothing is live and returns it; `None` where there is none, or the engine cannot tell.
+    ///
+    /// What is returned was handed over with one [`init`](BaseAllocator::init) or
+    /// [`add_memory`](BaseAllocator::add_memory), whole, or is several such regions that touch; `total` is smaller by what
+    /// they added. The memory is the caller's again, who may use it, or hand it over anew.
+    fn release_region(&mut self) -> Option<Region> {
+        None
+    }
+
+    /// The size and alignment of a region that would make a request for `layout` succeed, whatever else the allocator
+    /// has: after [`add_memory`](BaseAllocator::add_memory) of such a region, [`alloc`](Self::alloc) of `layout` does.
+    /// `None` where no region would.
+    ///
+    /// A heap that grows by itself ([`Growing`](crate::Growing)) asks this before it takes memory from anywhere. The
+    /// provided method is generous, for an engine of which nothing is known.
+    ///
+    /// # Time complexity
+    ///
+    /// O(1).
+    fn region_for(&self, layout: Layout) -> Option<Layout> {
+        let power = layout.size().max(layout.align()).max(64).checked_next_power_of_two()?;
+        // Twice the power of two holds one that is aligned, however the engine trims; the rest is for its bookkeeping.
+        Layout::from_size_align(power.checked_mul(2)?.checked_add(power / 8)?.checked_add(1024)?, power).ok()
+    }
+}
+
+/// The entries of a batch that have been written.
+///
+/// # Safety
+///
+/// All of `entries` are initialised.
+unsafe fn initialized(entries: &mut [MaybeUninit<NonNull<u8>>]) -> &mut [NonNull<u8>] {
+    // SAFETY: `MaybeUninit<T>` has the layout of `T`; initialised, as the caller promises, and borrowed mutably.
+    unsafe { &mut *(core::ptr::from_mut(entries) as *mut [NonNull<u8>]) }
 }
 
 /// [`ByteAllocator::realloc`] the plain way: allocate, copy, give back. For engines whose own `realloc` tries something
@@ -199,6 +308,29 @@ pub unsafe trait PageAllocator: BaseAllocator {
     /// - [`AllocError::NoMemory`]: some of the pages are taken.
     fn alloc_pages_at(&mut self, base: usize, num_pages: usize, align_pow2: usize) -> AllocResult<usize>;
 
+    /// Allocates `num_pages` contiguous pages that lie wholly within the addresses `within` (both ends included), at a
+    /// multiple of `align_pow2` bytes, and returns their address: for a device that reaches 32 address bits only, or for
+    /// the memory of one NUMA node.
+    ///
+    /// # Time complexity
+    ///
+    /// The provided method tries [`alloc_pages`](Self::alloc_pages), and then [`alloc_pages_at`](Self::alloc_pages_at) for
+    /// each multiple of the alignment in what `within` and [`span`](Self::span) have in common. The native engines do it in
+    /// O(log n).
+    ///
+    /// # Errors
+    ///
+    /// - [`AllocError::InvalidParam`]: as for [`alloc_pages`](Self::alloc_pages); `within` is empty;
+    /// - [`AllocError::NoMemory`]: no such run is free there; none of the addresses need be managed.
+    fn alloc_pages_in(
+        &mut self,
+        within: RangeInclusive<usize>,
+        num_pages: usize,
+        align_pow2: usize,
+    ) -> AllocResult<usize> {
+        alloc_pages_in_by_trying(self, within, num_pages, align_pow2)
+    }
+
     /// Gives back `num_pages` pages from address `pos`: a whole run, or any part of one or of adjacent ones.
     ///
     /// # Errors
@@ -216,6 +348,54 @@ pub unsafe trait PageAllocator: BaseAllocator {
 
     /// The number of free pages.
     fn available_pages(&self) -> usize;
+
+    /// Addresses that all pages lie within, both ends included: as few as the engine can tell in O(1) or O(log n); an
+    /// empty range where there are no pages. The provided method knows no better than all addresses.
+    fn span(&self) -> RangeInclusive<usize> {
+        0..=usize::MAX
+    }
+}
+
+/// [`PageAllocator::alloc_pages_in`] the plain way, by trying one place after another. For engines whose own tries
+/// something better first.
+///
+/// # Time complexity
+///
+/// One `alloc_pages`, and one `alloc_pages_at` for each multiple of `align_pow2` in what `within` and the engine's `span`
+/// have in common; none of these where so many pages are not free at all, or where `within` has all of the span.
+///
+/// # Errors
+///
+/// As for [`PageAllocator::alloc_pages_in`].
+pub fn alloc_pages_in_by_trying<P: PageAllocator + ?Sized>(
+    pages: &mut P,
+    within: RangeInclusive<usize>,
+    num_pages: usize,
+    align_pow2: usize,
+) -> AllocResult<usize> {
+    if within.is_empty() || num_pages == 0 || !align_pow2.is_power_of_two() || align_pow2 < P::PAGE_SIZE {
+        return Err(AllocError::InvalidParam);
+    }
+    let bytes = num_pages.checked_mul(P::PAGE_SIZE).ok_or(AllocError::NoMemory)?;
+    let span = pages.span();
+    let (low, high) = (*within.start().max(span.start()), *within.end().min(span.end()));
+    if span.is_empty() || low > high || high - low < bytes - 1 || num_pages > pages.available_pages() {
+        return Err(AllocError::NoMemory);
+    }
+    let last = high - (bytes - 1);
+    let anywhere = pages.alloc_pages(num_pages, align_pow2)?;
+    if (low..=last).contains(&anywhere) {
+        return Ok(anywhere);
+    }
+    pages.dealloc_pages(anywhere, num_pages)?;
+    let mut next = align_up(low, align_pow2).filter(|&base| base <= last);
+    while let Some(base) = next {
+        if pages.alloc_pages_at(base, num_pages, align_pow2).is_ok() {
+            return Ok(base);
+        }
+        next = base.checked_add(align_pow2).filter(|&base| base <= last);
+    }
+    Err(AllocError::NoMemory)
 }
 
 /// Allocates small integers: thread ids, ports, interrupt vectors.
