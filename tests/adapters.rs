@@ -9,6 +9,8 @@ use allocator::{
     TlsfByteAllocator,
 };
 use allocator_conformance::ByteOptions;
+use rand::rngs::SmallRng;
+use rand::{Rng, SeedableRng};
 
 const PAGE: usize = 4096;
 
@@ -164,12 +166,12 @@ fn chunks_of_a_slab_heap_go_back_to_the_pages() {
 
 /// Fills a heap with blocks of all sizes, each with a byte of its own, and frees them.
 fn fill_and_empty<A: ByteAllocator>(heap: &mut A) -> usize {
-    let mut rng = fastrand::Rng::with_seed(allocator_conformance::seed());
+    let mut rng = SmallRng::seed_from_u64(allocator_conformance::seed());
     let (mut blocks, mut sum) = (Vec::new(), 0);
     loop {
         // When large blocks are refused, small ones take the rest.
-        let bits = rng.u32(4..16);
-        let layout = layout(rng.usize(1..1 << bits), 1 << rng.u32(0..8));
+        let bits = rng.random_range(4..16);
+        let layout = layout(rng.random_range(1..1 << bits), 1 << rng.random_range(0..8));
         let Ok(block) = heap.alloc(layout) else {
             if bits == 4 {
                 break;

@@ -9,6 +9,9 @@ use allocator::{AllocatorRc, BuddyByteAllocator, ByteAllocator, SlabByteAllocato
 use allocator_api2::vec::Vec as PoolVec;
 use allocator_conformance::seed;
 use hashbrown::{DefaultHashBuilder, HashMap};
+use rand::rngs::SmallRng;
+use rand::seq::SliceRandom;
+use rand::{Rng, SeedableRng};
 
 const POOL_SIZE: usize = 128 << 20;
 const MAP_KEYS: usize = 50_000;
@@ -39,7 +42,7 @@ fn many_vectors<A: ByteAllocator>(heap: &AllocatorRc<'_, A>, count: usize, len: 
             (index, vector)
         })
         .collect();
-    fastrand::Rng::with_seed(seed()).shuffle(&mut vectors);
+    vectors.shuffle(&mut SmallRng::seed_from_u64(seed()));
     for (index, vector) in vectors {
         assert!(vector.iter().copied().eq(contents(index)));
     }
@@ -54,13 +57,13 @@ fn key<'pool, A: ByteAllocator>(heap: &AllocatorRc<'pool, A>, number: u32) -> Po
 
 /// String keys inserted at random into a hash map, then removed one by one.
 fn hash_map<A: ByteAllocator>(heap: &AllocatorRc<'_, A>) {
-    let mut rng = fastrand::Rng::with_seed(seed());
+    let mut rng = SmallRng::seed_from_u64(seed());
     let mut map = HashMap::with_hasher_in(DefaultHashBuilder::default(), heap.clone());
-    let mut numbers: Vec<u32> = (0..MAP_KEYS).map(|_| rng.u32(..)).collect();
+    let mut numbers: Vec<u32> = (0..MAP_KEYS).map(|_| rng.random()).collect();
     for &number in &numbers {
         map.insert(key(heap, number), number);
     }
-    rng.shuffle(&mut numbers);
+    numbers.shuffle(&mut rng);
     for number in numbers {
         // The same number may have come up twice.
         assert!(map.remove(&key(heap, number)).is_none_or(|removed| removed == number));
@@ -71,10 +74,10 @@ fn hash_map<A: ByteAllocator>(heap: &AllocatorRc<'_, A>) {
 /// The same in a B-tree of the standard library's strings of bytes, smallest first.
 #[cfg(feature = "nightly")]
 fn btree_map<A: ByteAllocator>(heap: &AllocatorRc<'_, A>) {
-    let mut rng = fastrand::Rng::with_seed(seed());
+    let mut rng = SmallRng::seed_from_u64(seed());
     let mut map = std::collections::BTreeMap::new_in(heap.clone());
     for _ in 0..MAP_KEYS {
-        let number = rng.u32(..);
+        let number: u32 = rng.random();
         let mut key = std::vec::Vec::<u8, _>::new_in(heap.clone());
         key.extend_from_slice(number.to_string().as_bytes());
         map.insert(key, number);

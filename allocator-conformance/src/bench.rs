@@ -2,7 +2,8 @@
 
 use core::cell::Cell;
 
-use fastrand::Rng;
+use rand::SeedableRng;
+use rand::rngs::SmallRng;
 
 use crate::config::Config;
 
@@ -17,7 +18,7 @@ pub(super) struct Bench<'a, A, O, T> {
     /// Counts the calls into the allocator.
     pub(super) step: &'a Cell<usize>,
     pub(super) terrain: T,
-    pub(super) rng: Rng,
+    pub(super) rng: SmallRng,
 }
 
 impl<'a, A, O, T> Bench<'a, A, O, T> {
@@ -28,7 +29,7 @@ impl<'a, A, O, T> Bench<'a, A, O, T> {
         step: &'a Cell<usize>,
         terrain: T,
     ) -> Self {
-        Self { make, config, options, step, terrain, rng: Rng::with_seed(config.seed) }
+        Self { make, config, options, step, terrain, rng: SmallRng::seed_from_u64(config.seed) }
     }
 
     /// As many steps as a random program takes here: a fraction of what was asked for where a check runs many programs.

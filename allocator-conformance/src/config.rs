@@ -4,7 +4,9 @@ use core::any::Any;
 use core::cell::Cell;
 use core::error::Error;
 use core::fmt;
+use core::hash::BuildHasher;
 use core::str::FromStr;
+use std::collections::hash_map::RandomState;
 use std::env;
 use std::format;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -79,8 +81,11 @@ impl Default for Config {
 /// # Examples
 ///
 /// ```
-/// let mut rng = fastrand::Rng::with_seed(allocator_conformance::seed());
-/// assert!(rng.usize(..10) < 10);
+/// use rand::rngs::SmallRng;
+/// use rand::{Rng, SeedableRng};
+///
+/// let mut rng = SmallRng::seed_from_u64(allocator_conformance::seed());
+/// assert!(rng.random_range(0..10) < 10);
 /// ```
 #[must_use]
 pub fn seed() -> u64 {
@@ -107,7 +112,7 @@ pub fn steps(otherwise: usize) -> usize {
 }
 
 fn given_or_new_seed() -> u64 {
-    variable(Config::SEED_VARIABLE).unwrap_or_else(|| fastrand::u64(..))
+    variable(Config::SEED_VARIABLE).unwrap_or_else(|| RandomState::new().hash_one(()))
 }
 
 fn variable<T: FromStr>(name: &str) -> Option<T> {

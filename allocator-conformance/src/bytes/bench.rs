@@ -2,6 +2,9 @@
 
 use core::ops::Range;
 
+use rand::SeedableRng;
+use rand::rngs::SmallRng;
+
 use super::shadow::Shadow;
 use super::{ByteOptions, Outcome};
 use crate::arena::Arena;
@@ -20,7 +23,7 @@ impl<A: ByteAllocator> Bench<'_, A> {
     /// A fresh allocator without memory. The one before is gone, which the borrow checker sees to.
     pub(super) fn empty(&mut self) -> Shadow<'_, A> {
         self.terrain.reset();
-        Shadow::new((self.make)(), &mut self.terrain, self.step, self.options, self.rng.fork())
+        Shadow::new((self.make)(), &mut self.terrain, self.step, self.options, SmallRng::from_rng(&mut self.rng))
     }
 
     /// A fresh allocator with the [`middle`](Self::middle) as its one region.

@@ -3,7 +3,8 @@
 use core::ptr::NonNull;
 use std::vec::Vec;
 
-use fastrand::Rng;
+use rand::Rng;
+use rand::rngs::SmallRng;
 
 /// Random bytes that repeat after a prime number of them, so that bytes which moved are not taken for those that
 /// belong there. A pattern is a place in them to start from.
@@ -16,9 +17,9 @@ pub(super) struct Contents {
 impl Contents {
     const PERIOD: usize = 1021;
 
-    pub(super) fn new(rng: &mut Rng) -> Self {
+    pub(super) fn new(rng: &mut SmallRng) -> Self {
         let mut bytes = std::vec![0; Self::PERIOD];
-        rng.fill(&mut bytes);
+        rng.fill(&mut bytes[..]);
         bytes.extend_from_within(..);
         Self { bytes }
     }

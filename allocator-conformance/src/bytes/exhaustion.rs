@@ -4,6 +4,9 @@ use core::alloc::Layout;
 use core::ops::Range;
 use std::vec::Vec;
 
+use rand::Rng;
+use rand::seq::SliceRandom;
+
 use super::Outcome;
 use super::bench::Bench;
 use super::programs::{churn, layout};
@@ -37,9 +40,9 @@ pub(crate) fn exhaustion<A: ByteAllocator>(bench: &mut Bench<'_, A>) -> Outcome 
         let count = fill(&mut shadow, layout)?;
         ensure!(count > 0, "not one block of {size} bytes out of a pool of {pool}");
         for _ in 0..refusals {
-            let more = [size, 2 * size, pool, 8 * pool][shadow.rng.usize(0..4)];
-            let more = Layout::from_size_align(more, 1 << shadow.rng.usize(3..14)).unwrap_or(layout);
-            let served = if shadow.rng.bool() { shadow.alloc(more)? } else { shadow.alloc_zeroed(more)? };
+            let more = [size, 2 * size, pool, 8 * pool][shadow.rng.random_range(0..4)];
+            let more = Layout::from_size_align(more, 1 << shadow.rng.random_range(3..14)).unwrap_or(layout);
+            let served = if shadow.rng.random() { shadow.alloc(more)? } else { shadow.alloc_zeroed(more)? };
             ensure!(served.is_none(), "{more:?} was served right after a block of {size} bytes was refused");
         }
         for _ in 0..refusals {
@@ -85,7 +88,7 @@ pub(crate) fn refill<A: ByteAllocator>(bench: &mut Bench<'_, A>) -> Outcome {
     let mut shadow = bench.with_one_region()?;
     for _ in 0..rounds {
         let mut sizes = first.clone();
-        shadow.rng.shuffle(&mut sizes);
+        sizes.shuffle(&mut shadow.rng);
         for (size, expected) in sizes {
             let count = fill(&mut shadow, layout(size, 8))?;
             ensure!(count >= expected, "{count} blocks of {size} bytes fit, and {expected} did at first");

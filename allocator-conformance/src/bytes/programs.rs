@@ -2,7 +2,8 @@
 
 use core::alloc::Layout;
 
-use fastrand::Rng;
+use rand::Rng;
+use rand::rngs::SmallRng;
 
 use super::Outcome;
 use super::bench::Bench;
@@ -14,33 +15,33 @@ pub(super) fn layout(size: usize, align: usize) -> Layout {
 }
 
 /// Draws a layout for a pool of the given size.
-type Draw = fn(&mut Rng, usize) -> Layout;
+type Draw = fn(&mut SmallRng, usize) -> Layout;
 
-fn small_align(rng: &mut Rng) -> usize {
-    1 << rng.usize(0..=5)
+fn small_align(rng: &mut SmallRng) -> usize {
+    1 << rng.random_range(0..=5)
 }
 
-fn draw_tiny(rng: &mut Rng, _: usize) -> Layout {
-    layout(rng.usize(0..=48), 1 << rng.usize(0..=4))
+fn draw_tiny(rng: &mut SmallRng, _: usize) -> Layout {
+    layout(rng.random_range(0..=48), 1 << rng.random_range(0..=4))
 }
 
-fn draw_border(rng: &mut Rng, pool: usize) -> Layout {
-    let power = 1_usize << rng.u32(3..=(pool / 8).ilog2());
-    layout(power + rng.usize(0..=2) - 1, small_align(rng))
+fn draw_border(rng: &mut SmallRng, pool: usize) -> Layout {
+    let power = 1_usize << rng.random_range(3..=(pool / 8).ilog2());
+    layout(power + rng.random_range(0..=2) - 1, small_align(rng))
 }
 
-fn draw_mixed(rng: &mut Rng, pool: usize) -> Layout {
-    let bits = rng.u32(1..=(pool / 8).ilog2());
-    layout(rng.usize(0..1 << bits), small_align(rng))
+fn draw_mixed(rng: &mut SmallRng, pool: usize) -> Layout {
+    let bits = rng.random_range(1..=(pool / 8).ilog2());
+    layout(rng.random_range(0..1 << bits), small_align(rng))
 }
 
-fn draw_large(rng: &mut Rng, pool: usize) -> Layout {
-    layout(rng.usize(pool / 64..pool * 2 / 3), small_align(rng))
+fn draw_large(rng: &mut SmallRng, pool: usize) -> Layout {
+    layout(rng.random_range(pool / 64..pool * 2 / 3), small_align(rng))
 }
 
-fn draw_aligned(rng: &mut Rng, pool: usize) -> Layout {
-    let bits = rng.u32(1..=(pool / 32).ilog2());
-    layout(rng.usize(0..1 << bits), 1 << rng.usize(0..=16))
+fn draw_aligned(rng: &mut SmallRng, pool: usize) -> Layout {
+    let bits = rng.random_range(1..=(pool / 32).ilog2());
+    layout(rng.random_range(0..1 << bits), 1 << rng.random_range(0..=16))
 }
 
 pub(crate) fn random_tiny<A: ByteAllocator>(bench: &mut Bench<'_, A>) -> Outcome {
@@ -88,10 +89,10 @@ pub(super) fn run_steps<A: ByteAllocator>(
 ) -> Outcome {
     let mut taking = true;
     for index in 0..steps {
-        if shadow.rng.usize(0..60) == 0 {
+        if shadow.rng.random_range(0..60) == 0 {
             taking = !taking;
         }
-        let dice = shadow.rng.usize(0..10) + if taking { 0 } else { 3 };
+        let dice = shadow.rng.random_range(0..10) + if taking { 0 } else { 3 };
         match (dice, shadow.any_block()) {
             (0..5, _) | (_, None) => {
                 let layout = draw(&mut shadow.rng, pool);
@@ -113,7 +114,7 @@ pub(super) fn run_steps<A: ByteAllocator>(
 
 fn random_realloc<A: ByteAllocator>(shadow: &mut Shadow<'_, A>, block: usize, pool: usize, draw: Draw) -> Outcome {
     let size = shadow.block(block).layout.size();
-    let new_size = match shadow.rng.usize(0..8) {
+    let new_size = match shadow.rng.random_range(0..8) {
         0 => size,
         1 => 0,
         2 => size / 2,

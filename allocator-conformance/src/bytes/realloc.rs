@@ -3,6 +3,8 @@
 use core::ptr::NonNull;
 use core::slice;
 
+use rand::Rng;
+
 use super::Outcome;
 use super::bench::Bench;
 use super::programs::layout;
@@ -44,7 +46,7 @@ pub(crate) fn realloc_keeps_contents<A: ByteAllocator>(bench: &mut Bench<'_, A>)
         let neighbour = shadow.must_alloc(layout(50, 1))?;
         let mut block = shadow.must_alloc(layout(10, align))?;
         for new_size in sizes {
-            if shadow.rng.bool() {
+            if shadow.rng.random() {
                 shadow.alloc(layout(50, 1))?;
             }
             block = must_realloc(&mut shadow, block, new_size)?;
@@ -109,7 +111,7 @@ pub(crate) fn usable_bytes<A: ByteAllocator>(bench: &mut Bench<'_, A>) -> Outcom
                 let block = shadow.must_alloc(layout(size, align))?;
                 let given = fitting_size(&mut shadow, block, choice);
                 let ptr = shadow.block(block).ptr;
-                let new_size = [given, given + 1, given / 2, 2 * given][shadow.rng.usize(0..4)];
+                let new_size = [given, given + 1, given / 2, 2 * given][shadow.rng.random_range(0..4)];
                 shadow.realloc_through(block, given, ptr, new_size)?;
                 shadow.dealloc_all()?;
             }
@@ -126,7 +128,7 @@ fn fitting_size<A: ByteAllocator>(shadow: &mut Shadow<'_, A>, block: usize, choi
     match choice {
         0 => usable,
         1 => asked,
-        _ => shadow.rng.usize(asked..=usable),
+        _ => shadow.rng.random_range(asked..=usable),
     }
 }
 

@@ -3,6 +3,9 @@
 use core::ops::Range;
 use std::vec::Vec;
 
+use rand::Rng;
+use rand::seq::SliceRandom;
+
 use super::Outcome;
 use super::bench::Bench;
 use super::programs::layout;
@@ -75,10 +78,10 @@ pub(crate) fn many_regions<A: ByteAllocator>(bench: &mut Bench<'_, A>) -> Outcom
     at += first;
     // Each region is followed by a hole of a page; they come in a random order.
     let mut regions: Vec<_> = (0..count).map(|index| at + PAGE + index * 3 * PAGE).collect();
-    shadow.rng.shuffle(&mut regions);
+    regions.shuffle(&mut shadow.rng);
     for start in regions {
         shadow.give_more(start..start + 2 * PAGE)?;
-        if shadow.rng.bool() {
+        if shadow.rng.random() {
             shadow.alloc(layout(100, 8))?;
         }
     }
@@ -133,8 +136,8 @@ pub(crate) fn regions_anywhere<A: ByteAllocator>(bench: &mut Bench<'_, A>) -> Ou
     }
     for mut set in sets {
         let mut shadow = bench.empty();
-        shadow.rng.shuffle(&mut set);
-        let trims = shadow.options.trims_regions && shadow.rng.bool();
+        set.shuffle(&mut shadow.rng);
+        let trims = shadow.options.trims_regions && shadow.rng.random();
         let trim = if trims { 5 } else { 0 };
         shadow.give_first(start + trim..end - 2 * trim)?;
         for region in set {

@@ -8,7 +8,9 @@ use core::ptr::NonNull;
 use std::collections::BTreeMap;
 use std::format;
 
-use fastrand::Rng;
+use rand::rngs::SmallRng;
+use rand::seq::SliceRandom;
+use rand::{Rng, SeedableRng};
 
 use super::ByteOptions;
 use super::contents::Contents;
@@ -43,7 +45,7 @@ pub(super) struct Stats {
 /// Every call goes through the shadow, which counts it as a step.
 pub(super) struct Shadow<'a, A> {
     pub(super) allocator: A,
-    pub(super) rng: Rng,
+    pub(super) rng: SmallRng,
     pub(super) options: &'a ByteOptions,
     arena: &'a mut Arena,
     step: &'a Cell<usize>,
@@ -62,7 +64,7 @@ impl<'a, A: ByteAllocator> Shadow<'a, A> {
         arena: &'a mut Arena,
         step: &'a Cell<usize>,
         options: &'a ByteOptions,
-        mut rng: Rng,
+        mut rng: SmallRng,
     ) -> Self {
         let contents = Contents::new(&mut rng);
         let expected = Stats { total: 0, used: 0, available: 0 };
@@ -74,7 +76,7 @@ impl<'a, A: ByteAllocator> Shadow<'a, A> {
         assert!(self.live.is_empty(), "blocks stay with the shadow that knows them");
         Shadow {
             allocator: view(&mut self.allocator),
-            rng: self.rng.fork(),
+            rng: SmallRng::from_rng(&mut self.rng),
             options: self.options,
             arena: &mut *self.arena,
             step: self.step,
@@ -111,7 +113,7 @@ impl<'a, A: ByteAllocator> Shadow<'a, A> {
 
     /// A live block, any one; large ones are chosen more often.
     pub(super) fn any_block(&mut self) -> Option<usize> {
-        let at = self.rng.usize(self.arena.span());
+        let at = self.rng.random_range(self.arena.span());
         self.live.range(..=at).next_back().or_else(|| self.live.range(at..).next()).map(|(&address, _)| address)
     }
 
@@ -244,7 +246,7 @@ impl<'a, A: ByteAllocator> Shadow<'a, A> {
     }
 
     fn insert(&mut self, ptr: NonNull<u8>, layout: Layout, usable: usize, charge: usize) {
-        let pattern = self.rng.usize(..);
+        let pattern = self.rng.random_range(0..=usize::MAX);
         // SAFETY: the block is the suite's, `usable` bytes inside the arena, apart from all others.
         unsafe { self.contents.fill(ptr, usable, pattern) };
         self.live.insert(ptr.as_ptr().addr(), Block { ptr, layout, usable, charge, pattern });
@@ -381,7 +383,7 @@ impl<'a, A: ByteAllocator> Shadow<'a, A> {
     /// Gives all blocks back in random order; nothing may be used then.
     pub(super) fn dealloc_all(&mut self) -> Outcome {
         let mut addresses: std::vec::Vec<usize> = self.live.keys().copied().collect();
-        self.rng.shuffle(&mut addresses);
+        addresses.shuffle(&mut self.rng);
         addresses.into_iter().try_for_each(|address| self.dealloc(address))?;
         let used = self.expected.used;
         ensure!(used == 0, "everything is given back, and used is {used}");

@@ -1,5 +1,9 @@
 //! The checks themselves; what is right, the shadow knows.
 
+use rand::rngs::SmallRng;
+use rand::seq::SliceRandom;
+use rand::{Rng, SeedableRng};
+
 use super::shadow::Shadow;
 use super::{Bench, Outcome};
 use crate::config::{STRIDE, ensure};
@@ -8,7 +12,7 @@ use allocator_core::IdAllocator;
 impl<A: IdAllocator> Bench<'_, A> {
     /// A fresh allocator.
     fn fresh(&mut self) -> Outcome<Shadow<'_, A>> {
-        let shadow = Shadow::new((self.make)(), self.step, self.options, self.rng.fork());
+        let shadow = Shadow::new((self.make)(), self.step, self.options, SmallRng::from_rng(&mut self.rng));
         ensure!(shadow.size() >= 8, "{} ids are too few for the suite to play with", shadow.size());
         Ok(shadow)
     }
@@ -65,7 +69,7 @@ pub(crate) fn aligned_runs<A: IdAllocator>(bench: &mut Bench<'_, A>) -> Outcome 
             for _ in 0..3 {
                 shadow.alloc(count, 1 << bits)?;
             }
-            if shadow.rng.usize(0..4) == 0 {
+            if shadow.rng.random_range(0..4) == 0 {
                 shadow.dealloc_all()?;
             }
         }
@@ -82,12 +86,12 @@ pub(crate) fn fixed_ids<A: IdAllocator>(bench: &mut Bench<'_, A>) -> Outcome {
         shadow.alloc_fixed(id)?;
     }
     for _ in 0..if cfg!(miri) { 30 } else { 300 } {
-        let id = shadow.rng.usize(0..size);
+        let id = shadow.rng.random_range(0..size);
         shadow.alloc_fixed(id)?;
         shadow.alloc_fixed(id)?;
         // What is handed out next must keep clear of it.
         shadow.alloc(2, 1)?;
-        if shadow.rng.bool() {
+        if shadow.rng.random() {
             shadow.dealloc(id, 1)?;
             shadow.alloc_fixed(id)?;
         }
@@ -129,7 +133,7 @@ pub(crate) fn partial_frees<A: IdAllocator>(bench: &mut Bench<'_, A>) -> Outcome
     for count in [2, 3, 4, 7, 8] {
         let run = shadow.must_alloc(count, 1)?;
         let mut parts: std::vec::Vec<usize> = (0..count).collect();
-        shadow.rng.shuffle(&mut parts);
+        parts.shuffle(&mut shadow.rng);
         for part in parts {
             let freed = shadow.dealloc(run + part, 1)?;
             ensure!(freed, "id {} of the run at {run} could not be given back", run + part);
@@ -176,14 +180,14 @@ fn run_steps<A: IdAllocator>(shadow: &mut Shadow<'_, A>, steps: usize) -> Outcom
     let size = shadow.size();
     let mut taking = true;
     for _ in 0..steps {
-        if shadow.rng.usize(0..50) == 0 {
+        if shadow.rng.random_range(0..50) == 0 {
             taking = !taking;
         }
-        let bits = shadow.rng.u32(0..=size.ilog2() - 2);
-        let count = shadow.rng.usize(1..=1 << bits);
-        let align = if shadow.rng.bool() { 1 } else { 1 << shadow.rng.u32(0..size.ilog2()) };
-        let id = shadow.rng.usize(0..size);
-        match shadow.rng.usize(0..10) + if taking { 0 } else { 3 } {
+        let bits = shadow.rng.random_range(0..=size.ilog2() - 2);
+        let count = shadow.rng.random_range(1..=1 << bits);
+        let align = if shadow.rng.random() { 1 } else { 1 << shadow.rng.random_range(0..size.ilog2()) };
+        let id = shadow.rng.random_range(0..size);
+        match shadow.rng.random_range(0..10) + if taking { 0 } else { 3 } {
             0..4 => drop(shadow.alloc(count, align)?),
             4 => drop(shadow.alloc(1, 1)?),
             5 => drop(shadow.alloc_fixed(id)?),

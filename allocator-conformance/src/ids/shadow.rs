@@ -4,7 +4,8 @@ use core::cell::Cell;
 use core::fmt::Arguments;
 use std::format;
 
-use fastrand::Rng;
+use rand::rngs::SmallRng;
+use rand::{Rng, SeedableRng};
 
 use super::taken::Taken;
 use super::{IdOptions, Runs};
@@ -16,7 +17,7 @@ use allocator_core::{AllocError, IdAllocator};
 /// Every call goes through the shadow, which counts it as a step.
 pub(super) struct Shadow<'a, A> {
     allocator: A,
-    pub(super) rng: Rng,
+    pub(super) rng: SmallRng,
     options: &'a IdOptions,
     step: &'a Cell<usize>,
     size: usize,
@@ -26,7 +27,7 @@ pub(super) struct Shadow<'a, A> {
 }
 
 impl<'a, A: IdAllocator> Shadow<'a, A> {
-    pub(super) fn new(allocator: A, step: &'a Cell<usize>, options: &'a IdOptions, rng: Rng) -> Self {
+    pub(super) fn new(allocator: A, step: &'a Cell<usize>, options: &'a IdOptions, rng: SmallRng) -> Self {
         let size = allocator.size();
         Self { allocator, rng, options, step, size, taken: Taken::default(), used: 0 }
     }
@@ -35,7 +36,7 @@ impl<'a, A: IdAllocator> Shadow<'a, A> {
     pub(super) fn lend(&mut self) -> Shadow<'_, &mut A> {
         Shadow {
             allocator: &mut self.allocator,
-            rng: self.rng.fork(),
+            rng: SmallRng::from_rng(&mut self.rng),
             options: self.options,
             step: self.step,
             size: self.size,
@@ -54,7 +55,7 @@ impl<'a, A: IdAllocator> Shadow<'a, A> {
 
     /// Any taken id; the first of a run is chosen more often.
     pub(super) fn any_taken(&mut self) -> Option<usize> {
-        let from = self.rng.usize(0..self.size());
+        let from = self.rng.random_range(0..self.size());
         self.taken.first_from(from).or_else(|| self.taken.first_from(0))
     }
 
@@ -72,7 +73,7 @@ impl<'a, A: IdAllocator> Shadow<'a, A> {
         let stats = (self.allocator.size(), self.allocator.used(), self.allocator.available());
         let expected = (self.size(), self.used, self.size() - self.used);
         ensure!(stats == expected, "after {call}: (size, used, available) is {stats:?}, expected {expected:?}");
-        let beside = [id.wrapping_sub(1), id, id.wrapping_add(1), self.rng.usize(0..self.size()), self.size()];
+        let beside = [id.wrapping_sub(1), id, id.wrapping_add(1), self.rng.random_range(0..self.size()), self.size()];
         beside.into_iter().try_for_each(|id| self.check_id(call, id))
     }
 
@@ -191,7 +192,7 @@ impl<'a, A: IdAllocator> Shadow<'a, A> {
 
     pub(super) fn dealloc_all(&mut self) -> Outcome {
         while let Some(id) = self.any_taken() {
-            let most = self.rng.usize(1..=self.size().div_ceil(8));
+            let most = self.rng.random_range(1..=self.size().div_ceil(8));
             let count = self.run_at(id, most);
             self.dealloc(id, count)?;
         }

@@ -2,6 +2,10 @@
 
 use core::ops::Range;
 
+use rand::SeedableRng;
+use rand::rngs::SmallRng;
+use rand::seq::SliceRandom;
+
 use super::shadow::Shadow;
 use super::{Outcome, PageOptions};
 use crate::arena::Arena;
@@ -21,7 +25,7 @@ impl<A: PageAllocator> Bench<'_, A> {
     /// A fresh allocator without memory. The one before is gone, which the borrow checker sees to.
     pub(super) fn empty(&mut self) -> Shadow<'_, A> {
         self.terrain.reset();
-        Shadow::new((self.make)(), &mut self.terrain, self.step, self.options, self.rng.fork())
+        Shadow::new((self.make)(), &mut self.terrain, self.step, self.options, SmallRng::from_rng(&mut self.rng))
     }
 
     /// A fresh allocator with the [`middle`](Self::middle) as its one region.
@@ -40,7 +44,7 @@ impl<A: PageAllocator> Bench<'_, A> {
 
     /// The regions in a random order, or with the lowest first if the allocator needs that.
     pub(super) fn order(&mut self, mut regions: std::vec::Vec<Range<usize>>) -> std::vec::Vec<Range<usize>> {
-        self.rng.shuffle(&mut regions);
+        regions.shuffle(&mut self.rng);
         if !self.options.covers_below_first {
             let lowest = (0..regions.len()).min_by_key(|&index| regions[index].start);
             regions.swap(0, lowest.unwrap_or(0));

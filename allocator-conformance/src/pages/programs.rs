@@ -2,6 +2,8 @@
 
 use std::boxed::Box;
 
+use rand::Rng;
+
 use super::Outcome;
 use super::bench::Bench;
 use super::shadow::Shadow;
@@ -39,15 +41,15 @@ fn run_steps<A: PageAllocator>(shadow: &mut Shadow<'_, A>, steps: usize, longest
     let page = A::PAGE_SIZE;
     let mut taking = true;
     for _ in 0..steps {
-        if shadow.rng.usize(0..50) == 0 {
+        if shadow.rng.random_range(0..50) == 0 {
             taking = !taking;
         }
-        let bits = shadow.rng.u32(0..=longest.ilog2());
-        let length = shadow.rng.usize(1..=1 << bits);
-        let align = page << if shadow.rng.bool() { 0 } else { shadow.rng.u32(0..=align_bits) };
+        let bits = shadow.rng.random_range(0..=longest.ilog2());
+        let length = shadow.rng.random_range(1..=1 << bits);
+        let align = page << if shadow.rng.random() { 0 } else { shadow.rng.random_range(0..=align_bits) };
         let first = shadow.any_page();
         let address = shadow.address(first);
-        match shadow.rng.usize(0..10) + if taking { 0 } else { 3 } {
+        match shadow.rng.random_range(0..10) + if taking { 0 } else { 3 } {
             0..5 => drop(shadow.alloc(length, align)?),
             5 => drop(shadow.alloc_at(address & !(align - 1), length, align)?),
             // Rightly or wrongly: the shadow knows.
@@ -64,7 +66,7 @@ fn free_some<A: PageAllocator>(shadow: &mut Shadow<'_, A>, length: usize) -> Out
     if taken.is_empty() {
         return Ok(());
     }
-    let from = shadow.rng.usize(0..taken.len());
+    let from = shadow.rng.random_range(0..taken.len());
     let run = taken[from..].iter().enumerate().take_while(|&(index, &page)| page == taken[from] + index).count();
     shadow.must_dealloc(shadow.address(taken[from]), run.min(length))
 }

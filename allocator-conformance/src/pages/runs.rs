@@ -1,5 +1,8 @@
 //! Taking runs and giving them back, one kind of request at a time.
 
+use rand::Rng;
+use rand::seq::SliceRandom;
+
 use super::Outcome;
 use super::bench::Bench;
 use super::shadow::Shadow;
@@ -21,9 +24,9 @@ pub(crate) fn single_pages<A: PageAllocator>(bench: &mut Bench<'_, A>) -> Outcom
         // Each page that comes back can be had again.
         for _ in 0..total / 2 {
             let taken = shadow.taken();
-            let one = taken[shadow.rng.usize(0..taken.len())];
+            let one = taken[shadow.rng.random_range(0..taken.len())];
             shadow.must_dealloc(shadow.address(one), 1)?;
-            if shadow.rng.bool() {
+            if shadow.rng.random() {
                 shadow.must_alloc(1, page)?;
             }
         }
@@ -68,12 +71,12 @@ pub(crate) fn pages_at<A: PageAllocator>(bench: &mut Bench<'_, A>) -> Outcome {
     let mut shadow = bench.with_one_region()?;
     let steps = if cfg!(miri) { 40 } else { 400 };
     for _ in 0..steps {
-        let (first, length) = (shadow.any_page(), shadow.rng.usize(1..9));
-        let align = page << shadow.rng.usize(0..4);
+        let (first, length) = (shadow.any_page(), shadow.rng.random_range(1..9));
+        let align = page << shadow.rng.random_range(0..4);
         shadow.alloc_at(shadow.address(first), length, page)?;
         let first = shadow.any_page();
         shadow.alloc_at(shadow.address(first), 1, align)?;
-        if shadow.free() == 0 || shadow.rng.usize(0..30) == 0 {
+        if shadow.free() == 0 || shadow.rng.random_range(0..30) == 0 {
             shadow.dealloc_all()?;
         }
     }
@@ -148,7 +151,7 @@ pub(crate) fn partial_frees<A: PageAllocator>(bench: &mut Bench<'_, A>) -> Outco
             let run = shadow.must_alloc(length, page)?;
             let beside = shadow.must_alloc(length, page)?;
             let mut parts: std::vec::Vec<usize> = (0..length).collect();
-            shadow.rng.shuffle(&mut parts);
+            parts.shuffle(&mut shadow.rng);
             for part in parts {
                 shadow.must_dealloc(run + part * page, 1)?;
                 shadow.dealloc(run + part * page, 1)?;

@@ -7,7 +7,9 @@ use std::format;
 use std::string::String;
 use std::vec::Vec;
 
-use fastrand::Rng;
+use rand::rngs::SmallRng;
+use rand::seq::SliceRandom;
+use rand::{Rng, SeedableRng};
 
 use super::{PageOptions, Runs};
 use crate::arena::{AddBy, Arena};
@@ -31,7 +33,7 @@ type Stats = (usize, usize, usize);
 /// Every call goes through the shadow, which counts it as a step.
 pub(super) struct Shadow<'a, A> {
     pub(super) allocator: A,
-    pub(super) rng: Rng,
+    pub(super) rng: SmallRng,
     pub(super) options: &'a PageOptions,
     arena: &'a mut Arena,
     step: &'a Cell<usize>,
@@ -49,7 +51,7 @@ impl<'a, A: PageAllocator> Shadow<'a, A> {
         arena: &'a mut Arena,
         step: &'a Cell<usize>,
         options: &'a PageOptions,
-        rng: Rng,
+        rng: SmallRng,
     ) -> Self {
         let pages = std::vec![Page::Unmanaged; arena.size() / A::PAGE_SIZE];
         Self { allocator, rng, options, arena, step, pages, seams: Vec::new(), total: 0, used: 0 }
@@ -59,7 +61,7 @@ impl<'a, A: PageAllocator> Shadow<'a, A> {
     pub(super) fn lend(&mut self) -> Shadow<'_, &mut A> {
         Shadow {
             allocator: &mut self.allocator,
-            rng: self.rng.fork(),
+            rng: SmallRng::from_rng(&mut self.rng),
             options: self.options,
             arena: &mut *self.arena,
             step: self.step,
@@ -99,7 +101,7 @@ impl<'a, A: PageAllocator> Shadow<'a, A> {
 
     /// Any page of the arena, managed or not.
     pub(super) fn any_page(&mut self) -> usize {
-        self.rng.usize(0..self.pages.len())
+        self.rng.random_range(0..self.pages.len())
     }
 
     fn next_step(&self) {
@@ -319,7 +321,7 @@ impl<'a, A: PageAllocator> Shadow<'a, A> {
         self.used += num_pages;
         self.check_statistics(call)?;
         for page in pages {
-            let stamp = self.rng.usize(..);
+            let stamp = self.rng.random_range(0..=usize::MAX);
             self.pages[page] = Page::Taken(stamp);
             self.write_stamp(page, stamp);
         }
@@ -386,7 +388,7 @@ impl<'a, A: PageAllocator> Shadow<'a, A> {
     /// Gives everything back page by page in a random order.
     pub(super) fn dealloc_all(&mut self) -> Outcome {
         let mut taken = self.taken();
-        self.rng.shuffle(&mut taken);
+        taken.shuffle(&mut self.rng);
         taken.into_iter().try_for_each(|page| self.must_dealloc(self.address(page), 1))
     }
 
