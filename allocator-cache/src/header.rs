@@ -78,7 +78,7 @@ impl<C: Config> SlabRef<C> {
     /// else is done with it.
     pub(super) unsafe fn create(block: NonNull<u8>, primary: Option<NonNull<Header>>) -> Self {
         // Boxes that come back as bare pointers are found by their address.
-        block.expose_provenance();
+        block.as_ptr().expose_provenance();
         let header = block.cast::<Header>();
         let first = if primary.is_none() { C::GRID.first_of_primary } else { 0 };
         // SAFETY: the block begins with room for the header, aligned as the slab is.

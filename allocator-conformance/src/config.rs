@@ -27,6 +27,26 @@ macro_rules! ensure {
 }
 pub(super) use ensure;
 
+/// What a call was, for messages; written only when a message needs it.
+pub(super) type Call<'a> = &'a dyn fmt::Display;
+
+/// A [`Call`] that can be bound to a name, as `format_args!` cannot before Rust 1.89.
+macro_rules! call {
+    ($($text:tt)+) => {
+        &$crate::config::Text(|f: &mut core::fmt::Formatter<'_>| core::write!(f, $($text)+))
+    };
+}
+pub(super) use call;
+
+/// A text that a function writes.
+pub(super) struct Text<F>(pub(super) F);
+
+impl<F: Fn(&mut fmt::Formatter<'_>) -> fmt::Result> fmt::Display for Text<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0(f)
+    }
+}
+
 /// Lists of cases are gone through in steps of this: Miri has time for some of them only.
 pub(super) const STRIDE: usize = if cfg!(miri) { 3 } else { 1 };
 

@@ -6,8 +6,7 @@
 //! large as asked for, so that all layouts that fit are one, and the engine sees the layout that it knows.
 
 use core::alloc::Layout;
-use core::num::NonZero;
-use core::ptr::NonNull;
+use core::ptr::{self, NonNull};
 
 use allocator_core::address::widen;
 use allocator_core::{AllocResult, ByteAllocator};
@@ -99,6 +98,6 @@ unsafe fn replace(
 
 /// An address for a block of size 0.
 fn dangling(layout: Layout) -> NonNull<u8> {
-    // An alignment is never 0.
-    NonNull::without_provenance(NonZero::new(layout.align()).unwrap_or(NonZero::<usize>::MIN))
+    // An alignment is never 0, so the address is.
+    NonNull::new(ptr::without_provenance_mut(layout.align())).unwrap_or(NonNull::dangling())
 }

@@ -7,8 +7,7 @@
 use core::alloc::Layout;
 use core::fmt;
 use core::mem::{align_of, size_of};
-use core::num::NonZero;
-use core::ptr::NonNull;
+use core::ptr::{self, NonNull};
 
 use allocator_core::{AllocError, AllocResult, ByteAllocator};
 
@@ -24,7 +23,7 @@ pub(crate) struct Link(NonNull<Chunk>);
 
 impl Link {
     const fn inline(index: usize) -> Self {
-        Self(NonNull::without_provenance(NonZero::new(2 * index + 1).unwrap()))
+        Self(NonNull::new(ptr::without_provenance_mut(2 * index + 1)).unwrap())
     }
 
     fn as_inline(self) -> Option<usize> {

@@ -79,6 +79,10 @@ fn is_closed_pipe(error: &(dyn Error + 'static)) -> bool {
 
 /// With the larger capacities the bitmap does not fit on a stack.
 fn zeroed_bitmap() -> Box<BitmapPageAllocator<{ pages::PAGE_SIZE }>> {
+    let mut bitmap = Box::<BitmapPageAllocator<{ pages::PAGE_SIZE }>>::new_uninit();
     // SAFETY: zeroed memory is documented to be a valid empty allocator of this type.
-    unsafe { Box::new_zeroed().assume_init() }
+    unsafe {
+        bitmap.as_mut_ptr().write_bytes(0, 1);
+        bitmap.assume_init()
+    }
 }

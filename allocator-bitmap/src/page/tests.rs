@@ -2,6 +2,9 @@
 
 extern crate std;
 
+use core::alloc::Layout;
+use core::ptr::NonNull;
+use std::alloc::alloc_zeroed;
 use std::boxed::Box;
 use std::sync::Mutex;
 use std::vec::Vec;
@@ -14,8 +17,11 @@ type Frames = BitmapPageAllocator<PAGE>;
 
 /// An empty allocator that is never on the stack.
 fn empty<const PAGE_SIZE: usize>() -> Box<BitmapPageAllocator<PAGE_SIZE>> {
-    // SAFETY: all bytes zero is an empty allocator.
-    unsafe { Box::new_zeroed().assume_init() }
+    let layout = Layout::new::<BitmapPageAllocator<PAGE_SIZE>>();
+    // SAFETY: the size is not 0.
+    let memory = NonNull::new(unsafe { alloc_zeroed(layout) }).unwrap();
+    // SAFETY: the memory is the box's, and all bytes zero is an empty allocator.
+    unsafe { Box::from_raw(memory.cast().as_ptr()) }
 }
 
 /// Adds the pages numbered `pages`.

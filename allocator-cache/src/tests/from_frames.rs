@@ -22,7 +22,7 @@ fn frames(num_pages: usize) -> Frames {
     let words = std::vec![0; RadixPageAllocator::<PAGE>::metadata_words(num_pages)].leak();
     let frames = Locked::new(RadixPageAllocator::with_metadata(words));
     // SAFETY: the pool is the frames' from here on.
-    frames.with(|frames| unsafe { frames.init(pool.expose_provenance().get(), layout.size()) }).unwrap();
+    frames.with(|frames| unsafe { frames.init(pool.as_ptr().expose_provenance(), layout.size()) }).unwrap();
     frames.with(|frames| frames.alloc_pages(1, PAGE)).unwrap();
     frames
 }

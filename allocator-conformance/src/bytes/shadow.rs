@@ -2,7 +2,6 @@
 
 use core::alloc::Layout;
 use core::cell::Cell;
-use core::fmt::Arguments;
 use core::ops::Range;
 use core::ptr::NonNull;
 use std::collections::BTreeMap;
@@ -15,7 +14,7 @@ use rand::{Rng, SeedableRng};
 use super::ByteOptions;
 use super::contents::Contents;
 use crate::arena::{AddBy, Arena, extent};
-use crate::config::{Outcome, ensure};
+use crate::config::{Call, Outcome, call, ensure};
 use allocator_core::{AllocError, AllocResult, ByteAllocator};
 
 /// A block that the allocator has handed out.
@@ -128,14 +127,14 @@ impl<'a, A: ByteAllocator> Shadow<'a, A> {
     }
 
     /// Whether the statistics are what they were.
-    fn check_unchanged(&self, call: Arguments<'_>) -> Outcome {
+    fn check_unchanged(&self, call: Call<'_>) -> Outcome {
         let stats = self.stats();
         ensure!(stats == self.expected, "after {call}: {stats:?}, expected {:?}", self.expected);
         Ok(())
     }
 
     /// Takes up the new statistics if they make sense.
-    fn check_statistics(&mut self, call: Arguments<'_>) -> Outcome {
+    fn check_statistics(&mut self, call: Call<'_>) -> Outcome {
         let stats = self.stats();
         let Stats { total, used, available } = stats;
         ensure!(total == self.expected.total, "after {call}: total {total}, before {}", self.expected.total);
@@ -159,7 +158,7 @@ impl<'a, A: ByteAllocator> Shadow<'a, A> {
 
     fn give(&mut self, how: AddBy, region: Range<usize>) -> Outcome {
         let size = region.len();
-        let call = format_args!("{how:?} of {size:#x} bytes at {:#x}", region.start);
+        let call = call!("{how:?} of {size:#x} bytes at {:#x}", region.start);
         let result = self.call_add(how, region.start, size);
         ensure!(result.is_ok(), "{call}: {result:?}");
         self.arena.hand_over(region.clone());
@@ -178,7 +177,7 @@ impl<'a, A: ByteAllocator> Shadow<'a, A> {
 
     /// Offers a region that must be refused with this error, without a change. It may lie anywhere.
     pub(super) fn refuse(&mut self, how: AddBy, start: usize, size: usize, error: AllocError) -> Outcome {
-        let call = format_args!("{how:?} of {size:#x} bytes at {start:#x}");
+        let call = call!("{how:?} of {size:#x} bytes at {start:#x}");
         let result = self.call_add(how, start, size);
         let regions = self.arena.regions();
         ensure!(result == Err(error), "{call}: {result:?}, expected {error:?} (regions: {regions:x?})");
@@ -201,7 +200,7 @@ impl<'a, A: ByteAllocator> Shadow<'a, A> {
     pub(super) fn alloc(&mut self, layout: Layout) -> Outcome<Option<usize>> {
         self.next_step();
         let result = self.allocator.alloc(layout);
-        self.admit(format_args!("alloc of {layout:?}"), result, layout)
+        self.admit(call!("alloc of {layout:?}"), result, layout)
     }
 
     /// Asks for a block that must be had.
@@ -215,21 +214,16 @@ impl<'a, A: ByteAllocator> Shadow<'a, A> {
         self.next_step();
         let result = self.allocator.alloc_zeroed(layout);
         if let Ok(ptr) = result {
-            self.check_place(format_args!("alloc_zeroed of {layout:?}"), ptr, layout)?;
+            self.check_place(call!("alloc_zeroed of {layout:?}"), ptr, layout)?;
             // SAFETY: the block is the suite's, inside the arena.
             let dirty = unsafe { Contents::first_nonzero(ptr, layout.size()) };
             ensure!(dirty.is_none(), "alloc_zeroed of {layout:?}: byte {} is not zero", dirty.unwrap_or(0));
         }
-        self.admit(format_args!("alloc_zeroed of {layout:?}"), result, layout)
+        self.admit(call!("alloc_zeroed of {layout:?}"), result, layout)
     }
 
     /// Takes up a block that was handed out, or the refusal of one.
-    fn admit(
-        &mut self,
-        call: Arguments<'_>,
-        result: AllocResult<NonNull<u8>>,
-        layout: Layout,
-    ) -> Outcome<Option<usize>> {
+    fn admit(&mut self, call: Call<'_>, result: AllocResult<NonNull<u8>>, layout: Layout) -> Outcome<Option<usize>> {
         let ptr = match result {
             Ok(ptr) => ptr,
             Err(AllocError::NoMemory) => return self.check_unchanged(call).map(|()| None),
@@ -253,7 +247,7 @@ impl<'a, A: ByteAllocator> Shadow<'a, A> {
     }
 
     /// Whether a new block lies where it may; returns its usable size.
-    fn check_place(&self, call: Arguments<'_>, ptr: NonNull<u8>, layout: Layout) -> Outcome<usize> {
+    fn check_place(&self, call: Call<'_>, ptr: NonNull<u8>, layout: Layout) -> Outcome<usize> {
         let address = ptr.as_ptr().addr();
         ensure!(address.is_multiple_of(layout.align()), "{call}: address {address:#x} is not aligned");
         let (asked, usable) = self.allocator.usable_size(layout);
@@ -317,7 +311,7 @@ impl<'a, A: ByteAllocator> Shadow<'a, A> {
         self.next_step();
         // SAFETY: the block is live, and the size is one that fits it.
         unsafe { self.allocator.dealloc(ptr, layout) };
-        let call = format_args!("dealloc with {layout:?} of the block for {:?} at {address:#x}", block.layout);
+        let call = call!("dealloc with {layout:?} of the block for {:?} at {address:#x}", block.layout);
         self.check_statistics(call)?;
         let used = self.expected.used;
         ensure!(
@@ -345,7 +339,7 @@ impl<'a, A: ByteAllocator> Shadow<'a, A> {
         self.check_contents(address)?;
         let block = self.block(address);
         let layout = resized(block.layout, size);
-        let call = format_args!("realloc to {new_size} of {layout:?} at {address:#x}");
+        let call = call!("realloc to {new_size} of {layout:?} at {address:#x}");
         self.next_step();
         // SAFETY: the block is live, and the size is one that fits it.
         let new = match unsafe { self.allocator.realloc(ptr, layout, new_size) } {
@@ -371,7 +365,7 @@ impl<'a, A: ByteAllocator> Shadow<'a, A> {
         Ok(Some(new.as_ptr().addr()))
     }
 
-    fn refused_realloc(&self, call: Arguments<'_>, address: usize, new_size: usize) -> Outcome<Option<usize>> {
+    fn refused_realloc(&self, call: Call<'_>, address: usize, new_size: usize) -> Outcome<Option<usize>> {
         let size = self.live[&address].layout.size();
         let shrinks = new_size <= size && !self.options.shrink_may_fail;
         ensure!(!shrinks, "{call}: refused, though the block is large enough");

@@ -6,7 +6,7 @@ use rand::{Rng, SeedableRng};
 
 use super::shadow::Shadow;
 use super::{Bench, Outcome};
-use crate::config::{STRIDE, ensure};
+use crate::config::{STRIDE, call, ensure};
 use allocator_core::IdAllocator;
 
 impl<A: IdAllocator> Bench<'_, A> {
@@ -32,7 +32,7 @@ fn nearly_fill<A: IdAllocator>(shadow: &mut Shadow<'_, A>) -> Outcome {
 
 pub(crate) fn fresh_allocator<A: IdAllocator>(bench: &mut Bench<'_, A>) -> Outcome {
     let mut shadow = bench.fresh()?;
-    shadow.check(format_args!("new"), 0)?;
+    shadow.check(call!("new"), 0)?;
     shadow.check_all()?;
     shadow.dealloc(0, 1)?;
     let size = shadow.size();

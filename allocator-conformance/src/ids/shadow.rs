@@ -1,7 +1,6 @@
 //! The shadow of an id allocator: it knows which ids are taken, and with it the right answer to every call.
 
 use core::cell::Cell;
-use core::fmt::Arguments;
 use std::format;
 
 use rand::rngs::SmallRng;
@@ -9,7 +8,7 @@ use rand::{Rng, SeedableRng};
 
 use super::taken::Taken;
 use super::{IdOptions, Runs};
-use crate::config::{Outcome, ensure};
+use crate::config::{Call, Outcome, call, ensure};
 use allocator_core::{AllocError, IdAllocator};
 
 /// An allocator under test and the ids as they must be.
@@ -69,7 +68,7 @@ impl<'a, A: IdAllocator> Shadow<'a, A> {
     }
 
     /// Whether statistics and `is_allocated` are those of the shadow, the latter for some ids and those around `id`.
-    pub(super) fn check(&mut self, call: Arguments<'_>, id: usize) -> Outcome {
+    pub(super) fn check(&mut self, call: Call<'_>, id: usize) -> Outcome {
         let stats = (self.allocator.size(), self.allocator.used(), self.allocator.available());
         let expected = (self.size(), self.used, self.size() - self.used);
         ensure!(stats == expected, "after {call}: (size, used, available) is {stats:?}, expected {expected:?}");
@@ -77,7 +76,7 @@ impl<'a, A: IdAllocator> Shadow<'a, A> {
         beside.into_iter().try_for_each(|id| self.check_id(call, id))
     }
 
-    fn check_id(&self, call: Arguments<'_>, id: usize) -> Outcome {
+    fn check_id(&self, call: Call<'_>, id: usize) -> Outcome {
         let expected = self.taken.contains(id);
         let is = self.allocator.is_allocated(id);
         ensure!(is == expected, "after {call}: is_allocated({id}) is {is}, expected {expected}");
@@ -86,7 +85,7 @@ impl<'a, A: IdAllocator> Shadow<'a, A> {
 
     /// Whether `is_allocated` is right for every id (under Miri for some hundred), and for some that are none.
     pub(super) fn check_all(&self) -> Outcome {
-        let call = format_args!("all");
+        let call = call!("all");
         let stride = if cfg!(miri) { self.size().div_ceil(500) } else { 1 };
         (0..self.size()).step_by(stride).try_for_each(|id| self.check_id(call, id))?;
         let none = [0, 1, 63, 64, self.size()].map(|more| self.size() + more);
@@ -110,7 +109,7 @@ impl<'a, A: IdAllocator> Shadow<'a, A> {
 
     /// Asks for a run; `None` when there is none, which the shadow knows better.
     pub(super) fn alloc(&mut self, count: usize, align: usize) -> Outcome<Option<usize>> {
-        let call = format_args!("alloc_id({count}, {align})");
+        let call = call!("alloc_id({count}, {align})");
         self.next_step();
         let result = self.allocator.alloc_id(count, align);
         if count == 0 || !align.is_power_of_two() {
@@ -147,7 +146,7 @@ impl<'a, A: IdAllocator> Shadow<'a, A> {
 
     /// Asks for a certain id. Whether it was had.
     pub(super) fn alloc_fixed(&mut self, id: usize) -> Outcome<bool> {
-        let call = format_args!("alloc_fixed_id({id})");
+        let call = call!("alloc_fixed_id({id})");
         self.next_step();
         let result = self.allocator.alloc_fixed_id(id);
         let expected = match self.taken.contains(id) {
@@ -166,7 +165,7 @@ impl<'a, A: IdAllocator> Shadow<'a, A> {
 
     /// Gives ids back, rightly or wrongly. Whether they were taken back.
     pub(super) fn dealloc(&mut self, start: usize, count: usize) -> Outcome<bool> {
-        let call = format_args!("dealloc_id({start}, {count})");
+        let call = call!("dealloc_id({start}, {count})");
         self.next_step();
         let result = self.allocator.dealloc_id(start, count);
         let right = start.checked_add(count).is_some_and(|end| self.taken.contains_all(&(start..end)));

@@ -6,7 +6,7 @@ use super::Outcome;
 use super::bench::Bench;
 use super::shadow::Shadow;
 use crate::arena::AddBy;
-use crate::config::ensure;
+use crate::config::{call, ensure};
 use allocator_core::AllocError::{InvalidParam, MemoryOverlap};
 use allocator_core::PageAllocator;
 
@@ -18,7 +18,7 @@ pub(crate) fn before_init<A: PageAllocator>(bench: &mut Bench<'_, A>) -> Outcome
 
 fn has_nothing<A: PageAllocator>(shadow: &mut Shadow<'_, A>) -> Outcome {
     let page = A::PAGE_SIZE;
-    shadow.check_statistics(format_args!("new"))?;
+    shadow.check_statistics(call!("new"))?;
     for num_pages in [1, 2, 1000, usize::MAX / page, usize::MAX] {
         for align in [page, 2 * page, 1 << (usize::BITS - 1)] {
             shadow.alloc(num_pages, align)?;
@@ -151,5 +151,5 @@ fn refuse_bad_parameters<A: PageAllocator>(shadow: &mut Shadow<'_, A>) -> Outcom
         shadow.alloc_at(base, 1, page)?;
         shadow.alloc_at(base, 2, page)?;
     }
-    shadow.check_statistics(format_args!("bad parameters"))
+    shadow.check_statistics(call!("bad parameters"))
 }

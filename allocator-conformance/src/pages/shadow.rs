@@ -1,7 +1,6 @@
 //! The shadow of a page allocator: it knows the state of every page, and with it the right answer to every call.
 
 use core::cell::Cell;
-use core::fmt::Arguments;
 use core::ops::Range;
 use std::format;
 use std::string::String;
@@ -13,7 +12,7 @@ use rand::{Rng, SeedableRng};
 
 use super::{PageOptions, Runs};
 use crate::arena::{AddBy, Arena};
-use crate::config::{Outcome, ensure};
+use crate::config::{Call, Outcome, call, ensure};
 use allocator_core::address::{align_down, align_up};
 use allocator_core::{AllocError, AllocResult, PageAllocator};
 
@@ -113,7 +112,7 @@ impl<'a, A: PageAllocator> Shadow<'a, A> {
     }
 
     /// Whether the statistics are those of the shadow.
-    pub(super) fn check_statistics(&self, call: Arguments<'_>) -> Outcome {
+    pub(super) fn check_statistics(&self, call: Call<'_>) -> Outcome {
         let (stats, expected) = (self.stats(), (self.total, self.used, self.free()));
         ensure!(stats == expected, "after {call}: (total, used, available) is {stats:?}, expected {expected:?}");
         Ok(())
@@ -130,7 +129,7 @@ impl<'a, A: PageAllocator> Shadow<'a, A> {
     }
 
     fn give(&mut self, how: AddBy, region: Range<usize>) -> Outcome {
-        let call = format_args!("{how:?} of {:#x} bytes at {:#x}", region.len(), region.start);
+        let call = call!("{how:?} of {:#x} bytes at {:#x}", region.len(), region.start);
         let result = self.call_add(how, region.start, region.len());
         ensure!(result.is_ok(), "{call}: {result:?}");
         self.arena.hand_over(region.clone());
@@ -160,7 +159,7 @@ impl<'a, A: PageAllocator> Shadow<'a, A> {
     }
 
     /// Finds out which pages of a region the allocator keeps for itself, by asking for each.
-    fn find_managed(&mut self, call: Arguments<'_>, pages: Range<usize>, expected: usize) -> Outcome {
+    fn find_managed(&mut self, call: Call<'_>, pages: Range<usize>, expected: usize) -> Outcome {
         let mut found = 0;
         for page in pages {
             let base = self.address(page);
@@ -181,7 +180,7 @@ impl<'a, A: PageAllocator> Shadow<'a, A> {
 
     /// Offers a region that must be refused with one of these errors, without a change. It may lie anywhere.
     pub(super) fn refuse(&mut self, how: AddBy, start: usize, size: usize, errors: &[AllocError]) -> Outcome {
-        let call = format_args!("{how:?} of {size:#x} bytes at {start:#x}");
+        let call = call!("{how:?} of {size:#x} bytes at {start:#x}");
         let result = self.call_add(how, start, size);
         let regions = self.arena.regions();
         ensure!(
@@ -245,7 +244,7 @@ impl<'a, A: PageAllocator> Shadow<'a, A> {
 
     /// Asks for a run; `None` when there is none, which the shadow knows better.
     pub(super) fn alloc(&mut self, num_pages: usize, align: usize) -> Outcome<Option<usize>> {
-        let call = format_args!("alloc_pages({num_pages}, {align:#x})");
+        let call = call!("alloc_pages({num_pages}, {align:#x})");
         self.next_step();
         let result = self.allocator.alloc_pages(num_pages, align);
         if num_pages == 0 || !align.is_power_of_two() || align < A::PAGE_SIZE {
@@ -275,7 +274,7 @@ impl<'a, A: PageAllocator> Shadow<'a, A> {
 
     /// Asks for certain pages. Whether they were had.
     pub(super) fn alloc_at(&mut self, base: usize, num_pages: usize, align: usize) -> Outcome<bool> {
-        let call = format_args!("alloc_pages_at({base:#x}, {num_pages}, {align:#x})");
+        let call = call!("alloc_pages_at({base:#x}, {num_pages}, {align:#x})");
         self.next_step();
         let result = self.allocator.alloc_pages_at(base, num_pages, align);
         let sane = num_pages > 0 && align.is_power_of_two() && align >= A::PAGE_SIZE && base.is_multiple_of(align);
@@ -300,7 +299,7 @@ impl<'a, A: PageAllocator> Shadow<'a, A> {
     }
 
     /// Takes up a run that was handed out.
-    fn take(&mut self, call: Arguments<'_>, address: usize, num_pages: usize) -> Outcome {
+    fn take(&mut self, call: Call<'_>, address: usize, num_pages: usize) -> Outcome {
         let regions = self.arena.regions();
         let pages = self.pages_from(address, num_pages);
         let pages = pages.ok_or_else(|| format!("{call}: {address:#x} is not inside the regions {regions:x?}"))?;
@@ -330,7 +329,7 @@ impl<'a, A: PageAllocator> Shadow<'a, A> {
 
     /// Gives pages back, rightly or wrongly. Whether they were taken back.
     pub(super) fn dealloc(&mut self, pos: usize, num_pages: usize) -> Outcome<bool> {
-        let call = format_args!("dealloc_pages({pos:#x}, {num_pages})");
+        let call = call!("dealloc_pages({pos:#x}, {num_pages})");
         let pages = self.pages_from(pos, num_pages);
         let right = pages.filter(|pages| self.are_all(pages.clone(), |page| matches!(page, Page::Taken(_))));
         if let Some(pages) = right.clone() {

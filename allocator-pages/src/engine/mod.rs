@@ -30,7 +30,7 @@
 use core::fmt;
 use core::marker::PhantomData;
 use core::ops::Range;
-use core::ptr::NonNull;
+use core::ptr::{self, NonNull};
 
 #[macro_use]
 mod surface;
@@ -174,7 +174,7 @@ impl<'m, P: Policy, const PAGE_SIZE: usize> Frames<'m, P, PAGE_SIZE> {
     #[must_use]
     pub(crate) const fn with_metadata(words: &'m mut [u64]) -> Self {
         let mut frames = Self::new();
-        frames.metadata = Some(NonNull::from_mut(words));
+        frames.metadata = NonNull::new(ptr::from_mut(words));
         frames
     }
 

@@ -36,7 +36,7 @@ impl Fixture {
     }
 
     fn push(&mut self, start: usize, class: usize) -> AllocResult {
-        let chunk = Chunk::new(NonNull::without_provenance(NonZero::new(start).unwrap()), class, 1);
+        let chunk = Chunk::new(NonNull::new(ptr::without_provenance_mut(start)).unwrap(), class, 1);
         self.table.push(chunk, &mut self.slabs[class], &mut self.supply)
     }
 
