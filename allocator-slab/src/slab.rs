@@ -6,7 +6,7 @@ use core::ptr::NonNull;
 
 use allocator_core::{AllocError, AllocResult};
 
-use crate::chunks::{Chunk, Link};
+use crate::chunk::{Chunk, Link};
 
 /// What a free slot holds.
 struct FreeSlot {

@@ -1,73 +1,551 @@
-//! What the heap is strict about.
+//! Growth, reclaim, and the table of chunks.
 
 extern crate std;
 
 use std::vec;
+use std::vec::Vec;
+
+use allocator_core::ByteAllocator;
 
 use super::*;
+use crate::classes::FineClasses;
 
-#[test]
-fn regions_are_strict_and_nothing_is_trimmed() {
-    let mut memory = vec![0u8; 6 * MIN_HEAP_SIZE];
-    let start = memory.as_mut_ptr().expose_provenance().next_multiple_of(MIN_HEAP_SIZE);
-    for (at, size) in [
-        (start + 8, MIN_HEAP_SIZE),
-        (start + 2048, MIN_HEAP_SIZE),
-        (start, 0),
-        (start, MIN_HEAP_SIZE - 1),
-        (start, MIN_HEAP_SIZE + 4096),
-        (start, 4096),
-        (usize::MAX & !0xfff, MIN_HEAP_SIZE),
-        (start, usize::MAX & !(MIN_HEAP_SIZE - 1)),
-    ] {
-        // SAFETY: refused, so not touched.
-        assert_eq!(unsafe { Heap::try_new(at, size) }.err(), Some(AllocError::InvalidParam), "{at:#x} {size:#x}");
+/// A heap over memory of its own, aligned to its size.
+struct Owned {
+    memory: Vec<u8>,
+    heap: SlabByteAllocator,
+}
+
+impl Owned {
+    fn new(size: usize) -> Self {
+        let mut memory = vec![0u8; 2 * size];
+        let start = memory.as_mut_ptr().expose_provenance().next_multiple_of(size);
+        let mut heap = SlabByteAllocator::new();
+        // SAFETY: the memory is the heap's, and stays where it is when the vector moves.
+        unsafe { heap.init(start, size).unwrap() };
+        assert_eq!(heap.total_bytes(), size);
+        Self { memory, heap }
     }
-    // SAFETY: the memory is the heap's from here on.
-    let mut heap = unsafe { Heap::new(start, MIN_HEAP_SIZE) };
-    assert_eq!((heap.total_bytes(), heap.used_bytes()), (MIN_HEAP_SIZE, 0));
-    for (at, size, error) in [
-        (start + 64, 4096, AllocError::InvalidParam),
-        (start, 4095, AllocError::InvalidParam),
-        (start, 0, AllocError::InvalidParam),
-        (start, 4096, AllocError::MemoryOverlap),
-        (start - 4096, 8192, AllocError::MemoryOverlap),
-        (start + MIN_HEAP_SIZE - 4096, 8192, AllocError::MemoryOverlap),
-    ] {
-        // SAFETY: refused, so not touched.
-        assert_eq!(unsafe { heap.add_memory(at, size) }, Err(error), "{at:#x} {size:#x}");
-        assert_eq!(heap.total_bytes(), MIN_HEAP_SIZE);
+
+    fn alloc(&mut self, size: usize) -> AllocResult<NonNull<u8>> {
+        self.heap.alloc(Layout::from_size_align(size, 1).unwrap())
     }
-    // SAFETY: the memory is the heap's from here on.
-    unsafe { heap.add_memory(start + MIN_HEAP_SIZE, 4096).unwrap() };
-    assert_eq!(heap.total_bytes(), MIN_HEAP_SIZE + 4096);
+
+    /// Blocks of `size` bytes until there are no more.
+    fn fill(&mut self, size: usize) -> Vec<NonNull<u8>> {
+        let blocks = core::iter::from_fn(|| self.alloc(size).ok()).collect();
+        self.heap.validate().unwrap();
+        blocks
+    }
+
+    fn free(&mut self, blocks: impl IntoIterator<Item = NonNull<u8>>, size: usize) {
+        for block in blocks {
+            // SAFETY: the tests give back blocks of this size, once.
+            unsafe { self.heap.dealloc(block, Layout::from_size_align(size, 1).unwrap()) };
+        }
+        self.heap.validate().unwrap();
+    }
+}
+
+impl Drop for Owned {
+    fn drop(&mut self) {
+        assert!(self.heap.total_bytes() <= self.memory.len());
+    }
+}
+
+/// A backing that only tells what it would give for a size.
+struct Rounding(fn(usize) -> usize);
+
+impl BaseAllocator for Rounding {
+    unsafe fn init(&mut self, _: usize, _: usize) -> AllocResult {
+        Err(AllocError::InvalidParam)
+    }
+
+    unsafe fn add_memory(&mut self, _: usize, _: usize) -> AllocResult {
+        Err(AllocError::InvalidParam)
+    }
+}
+
+// SAFETY: there are no blocks.
+unsafe impl ByteAllocator for Rounding {
+    fn alloc(&mut self, _: Layout) -> AllocResult<NonNull<u8>> {
+        Err(AllocError::NoMemory)
+    }
+
+    unsafe fn dealloc(&mut self, _: NonNull<u8>, _: Layout) {}
+
+    fn total_bytes(&self) -> usize {
+        0
+    }
+
+    fn used_bytes(&self) -> usize {
+        0
+    }
+
+    fn available_bytes(&self) -> usize {
+        0
+    }
+
+    fn usable_size(&self, layout: Layout) -> (usize, usize) {
+        (layout.size(), self.0(layout.size()))
+    }
 }
 
 #[test]
-#[should_panic(expected = "no heap of 0x1000 bytes at 0x1000: invalid parameter")]
-fn new_panics_where_try_new_gives_an_error() {
-    // SAFETY: refused, so not touched.
-    let _ = unsafe { Heap::new(0x1000, 0x1000) };
-}
-
-#[test]
-fn sizes_and_alignments_above_4096_come_from_the_buddy() {
-    let mut memory = vec![0u8; 2 << 18];
-    let start = memory.as_mut_ptr().expose_provenance().next_multiple_of(1 << 18);
-    // SAFETY: the memory is the heap's from here on.
-    let mut heap = unsafe { Heap::new(start, 1 << 18) };
-    for size in [0, 1, 63, 64, 65, 4095, 4096, 4097, 40_000] {
-        for align in (0..=16).map(|shift| 1 << shift) {
-            let layout = Layout::from_size_align(size, align).unwrap();
-            let address = heap.allocate(layout).unwrap();
-            assert!(is_aligned(address, align), "{layout:?}");
-            assert_eq!(heap.used_bytes(), heap.usable_size(layout).1);
-            assert_eq!(heap.usable_size(layout).1, size.max(align).max(64).next_power_of_two());
-            // SAFETY: the block is live.
-            unsafe { heap.deallocate(address, layout) };
+fn chunks_fill_the_blocks_that_the_backing_gives() {
+    let exact = Rounding(|size| size);
+    let powers = Rounding(usize::next_power_of_two);
+    let pages = Rounding(|size| size.next_multiple_of(4096));
+    for slot_size in [8, 48, 64, 144, 640, 4096, 36_864] {
+        for wanted in (1..=300).step_by(if cfg!(miri) { 23 } else { 1 }) {
+            assert_eq!(fitting::<PowerOfTwoClasses, _>(&exact, slot_size, wanted, wanted * slot_size), Some(wanted));
+            for (backing, limit) in [&powers, &pages].into_iter().flat_map(|backing| {
+                // As much as is wanted, a block of that, and plenty.
+                let asked = wanted * slot_size;
+                [(backing, asked), (backing, backing.0(asked)), (backing, usize::MAX)]
+            }) {
+                let slots = fitting::<PowerOfTwoClasses, _>(backing, slot_size, wanted, limit).unwrap();
+                let block = backing.0(slots * slot_size);
+                assert!(block - slots * slot_size < slot_size, "{slots} of {slot_size} in {block}");
+                assert!(block <= limit.max(backing.0(slot_size)), "{slots} of {slot_size}, at most {limit} bytes");
+                assert!(2 * (slots + 1) > wanted, "{slots}, where {wanted} were wanted");
+            }
         }
     }
-    let hostile = Layout::from_size_align(isize::MAX as usize - 4096, 4096).unwrap();
-    assert_eq!(heap.allocate(hostile), Err(AllocError::NoMemory));
-    assert_eq!(heap.used_bytes(), 0);
+    assert_eq!(
+        (
+            fitting::<PowerOfTwoClasses, _>(&powers, 64, 40, 2600),
+            fitting::<PowerOfTwoClasses, _>(&powers, 64, 40, 4096)
+        ),
+        (Some(32), Some(64))
+    );
+    assert_eq!(fitting::<PowerOfTwoClasses, _>(&powers, 144, 227, 1 << 20), Some(227));
+    assert_eq!(fitting::<PowerOfTwoClasses, _>(&pages, 144, 5, 800), Some(28));
+    assert_eq!(fitting::<PowerOfTwoClasses, _>(&exact, 64, usize::MAX / 64, 0), None);
+}
+
+#[test]
+fn growth_is_at_most_an_eighth_of_what_is_free_while_one_slot_fits_in_that() {
+    let pool = if cfg!(miri) { 16 << 10 } else { 256 << 10 };
+    for sizes in [[64, 64], [64, 256], [256, 2048], [4096, 4096]] {
+        let mut owned = Owned::new(pool);
+        for size in sizes.into_iter().cycle() {
+            let (free, chunks) = (owned.heap.backing().available_bytes(), owned.heap.chunks.iter().count());
+            if owned.alloc(size).is_err() {
+                break;
+            }
+            let taken = free - owned.heap.backing().available_bytes();
+            // The table of chunks may need a segment with it.
+            let new = owned.heap.chunks.iter().nth(chunks);
+            if let Some(chunk) = new.filter(|_| !owned.heap.chunks.has_segments()) {
+                assert!(taken == size || taken <= (free / 8).max(LEAST_GROWTH), "{taken} of {free}");
+                assert!(usize::from(chunk.slots) <= SET_SIZE && taken == usize::from(chunk.slots) * size);
+                assert!(2 * taken > (free / 8).min(SET_SIZE * size), "no smaller than need be");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_heap_of_32_kib_serves_all_classes_at_once() {
+    let ascending: Vec<usize> = PowerOfTwoClasses::SLOT_SIZES.to_vec();
+    let descending = ascending.iter().rev().copied().collect();
+    for sizes in [ascending, descending] {
+        let mut owned = Owned::new(32 << 10);
+        let blocks: Vec<_> = sizes.iter().map(|&size| (size, owned.alloc(size).unwrap())).collect();
+        assert_eq!(owned.heap.used_bytes(), sizes.iter().sum::<usize>());
+        blocks.into_iter().for_each(|(size, block)| owned.free([block], size));
+        assert_eq!(owned.heap.used_bytes(), 0);
+        let whole = owned.alloc(32 << 10).expect("the heap is one block again");
+        owned.free([whole], 32 << 10);
+    }
+}
+
+#[test]
+fn a_pool_is_filled_to_the_last_byte_where_no_table_is_needed() {
+    for (slot_size, pool) in [(4096, 32 << 10), (64, 32 << 10), (1024, 64 << 10)] {
+        let mut owned = Owned::new(pool);
+        let blocks = owned.fill(slot_size);
+        assert_eq!(blocks.len(), pool / slot_size);
+        assert_eq!(owned.heap.available_bytes(), 0);
+        owned.free(blocks, slot_size);
+    }
+}
+
+#[test]
+fn memory_moves_from_class_to_class_and_to_large_blocks() {
+    let pool = if cfg!(miri) { 16 << 10 } else { 1 << 20 };
+    let mut owned = Owned::new(pool);
+    let first: Vec<usize> =
+        PowerOfTwoClasses::SLOT_SIZES.iter().map(|&size| Owned::new(pool).fill(size).len()).collect();
+    let again = [(0, &64), (6, &4096), (1, &128)];
+    let classes = PowerOfTwoClasses::SLOT_SIZES.iter().enumerate().chain(again);
+    for (class, &size) in classes.step_by(if cfg!(miri) { 3 } else { 1 }) {
+        let blocks = owned.fill(size);
+        assert_eq!(blocks.len(), first[class], "as many blocks of {size} bytes as in a fresh heap");
+        owned.free(blocks, size);
+        let whole = owned.alloc(pool).expect("the largest block fits again");
+        owned.free([whole], pool);
+    }
+}
+
+#[test]
+fn a_chunk_with_a_live_slot_stays_and_the_others_go() {
+    let pool = if cfg!(miri) { 32 << 10 } else { 256 << 10 };
+    let mut owned = Owned::new(pool);
+    let mut blocks = owned.fill(64);
+    // One block of each 8 KiB stays.
+    let mut survivors = Vec::new();
+    for index in (0..blocks.len()).rev().filter(|index| index % 128 == 5) {
+        survivors.push(blocks.swap_remove(index));
+    }
+    owned.free(blocks, 64);
+    for (index, block) in survivors.iter().enumerate() {
+        // SAFETY: the block is live.
+        unsafe { block.write_bytes(index as u8, 64) };
+    }
+    let large = owned.fill(4096);
+    assert!(large.len() > pool >> 14, "{} blocks of 4096", large.len());
+    for (index, block) in survivors.iter().enumerate() {
+        // SAFETY: the block is live.
+        assert_eq!(unsafe { block.cast::<[u8; 64]>().read() }, [index as u8; 64]);
+    }
+    owned.free(large, 4096);
+    owned.free(survivors, 64);
+    let whole = owned.alloc(pool).expect("one block again");
+    owned.free([whole], pool);
+}
+
+#[test]
+#[cfg_attr(miri, ignore = "a random program of the table's own tests has segments, too")]
+fn more_chunks_than_the_table_has_room_for_inline() {
+    let pool = 1 << 20;
+    let mut owned = Owned::new(pool);
+    let blocks = owned.fill(64);
+    assert!(owned.heap.chunks.has_segments(), "the table needs memory of the backing");
+    assert!(owned.heap.available_bytes() <= pool / 64, "only the table is left");
+    owned.free(blocks, 64);
+    assert_eq!(owned.heap.used_bytes(), 0);
+    let whole = owned.alloc(pool).expect("the table has gone back, too");
+    assert!(!owned.heap.chunks.has_segments());
+    owned.free([whole], pool);
+}
+
+#[test]
+fn small_blocks_are_found_in_whatever_large_ones_leave() {
+    // Memory becomes free in holes of 8 KiB with live blocks between them, never in one piece.
+    const HOLE: usize = 8192;
+    let pool = if cfg!(miri) { 32 << 10 } else { 1 << 20 };
+    let mut owned = Owned::new(pool);
+    let large = owned.fill(HOLE);
+    assert_eq!(large.len(), pool / HOLE);
+    let (free, live): (Vec<_>, Vec<_>) = large.into_iter().enumerate().partition(|(index, _)| index % 2 == 0);
+    let small_per_hole = HOLE / 64;
+    let mut small = Vec::new();
+    for (_, block) in free {
+        owned.free([block], HOLE);
+        small.extend(owned.fill(64));
+    }
+    let most = pool / 2 / HOLE * small_per_hole;
+    // With so little free at a time, chunks have few slots, and each has its entry in the table.
+    assert!(small.len() > most - most / 7, "{} blocks of 64 bytes where {most} might fit", small.len());
+    assert!(owned.alloc(HOLE).is_err());
+    owned.free(small, 64);
+    owned.free(live.into_iter().map(|(_, block)| block), HOLE);
+    let whole = owned.alloc(pool).expect("one block again");
+    owned.free([whole], pool);
+}
+
+/// A backing that has nothing above 128 bytes in one piece.
+struct Crumbs(BuddyByteAllocator);
+
+impl BaseAllocator for Crumbs {
+    unsafe fn init(&mut self, start: usize, size: usize) -> AllocResult {
+        // SAFETY: passed on from the caller.
+        unsafe { self.0.init(start, size) }
+    }
+
+    unsafe fn add_memory(&mut self, start: usize, size: usize) -> AllocResult {
+        // SAFETY: passed on from the caller.
+        unsafe { self.0.add_memory(start, size) }
+    }
+}
+
+// SAFETY: the methods of the heap inside, some of whose blocks are never asked for.
+unsafe impl ByteAllocator for Crumbs {
+    fn alloc(&mut self, layout: Layout) -> AllocResult<NonNull<u8>> {
+        if layout.size() > 128 { Err(AllocError::NoMemory) } else { self.0.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&mut self, ptr: NonNull<u8>, layout: Layout) {
+        // SAFETY: passed on from the caller.
+        unsafe { self.0.dealloc(ptr, layout) };
+    }
+
+    fn total_bytes(&self) -> usize {
+        self.0.total_bytes()
+    }
+
+    fn used_bytes(&self) -> usize {
+        self.0.used_bytes()
+    }
+
+    fn available_bytes(&self) -> usize {
+        self.0.available_bytes()
+    }
+}
+
+#[test]
+fn a_segment_is_as_small_as_what_there_is() {
+    const POOL: usize = if cfg!(miri) { 16 << 10 } else { 32 << 10 };
+    let mut memory = vec![0u64; 2 * POOL / 8];
+    let start = memory.as_mut_ptr().expose_provenance().next_multiple_of(POOL);
+    let mut heap = SlabByteAllocator::<PowerOfTwoClasses, _>::with_backing(Crumbs(BuddyByteAllocator::new()));
+    // SAFETY: the memory is the heap's until it goes.
+    unsafe { heap.init(start, POOL).unwrap() };
+    let layout = Layout::from_size_align(64, 8).unwrap();
+    let blocks: Vec<_> = core::iter::from_fn(|| heap.alloc(layout).ok()).collect();
+    heap.validate().unwrap();
+    assert!(heap.chunks.segment_bytes() > 0);
+    assert!(heap.supply.backing.available_bytes() < 64 + 128, "too little for a slot and the smallest segment");
+    assert!(blocks.len() > POOL / 64 * 2 / 3, "{} blocks", blocks.len());
+    for block in blocks {
+        // SAFETY: the blocks are live.
+        unsafe { heap.dealloc(block, layout) };
+    }
+    assert!(heap.alloc(Layout::from_size_align(8192, 8).unwrap()).is_err());
+    heap.validate().unwrap();
+    assert_eq!((heap.chunks.segment_bytes(), heap.supply.backing.used_bytes()), (0, 0), "all of it went back");
+}
+
+#[test]
+#[cfg_attr(miri, ignore = "a random program of the table's own tests has segments that come and go, too")]
+fn the_table_shrinks_with_its_chunks_wherever_they_lie() {
+    let mut rng = fastrand::Rng::with_seed(allocator_conformance::seed());
+    let pool = 1 << 20;
+    let mut owned = Owned::new(pool);
+    for _ in 0..20 {
+        let mut blocks = owned.fill(64);
+        let before = owned.heap.chunks.segment_bytes();
+        rng.shuffle(&mut blocks);
+        let stay = blocks.split_off(blocks.len() - 20);
+        owned.free(blocks, 64);
+        // More than is free: all that can be given back is.
+        assert!(owned.alloc(pool).is_err());
+        owned.heap.validate().unwrap();
+        assert!(owned.heap.chunks.iter().count() <= 20 && before > 0 && !owned.heap.chunks.has_segments());
+        owned.free(stay, 64);
+    }
+}
+
+/// Allocates, resizes and frees blocks of all classes and above, and counts everything again after each step.
+fn random_program<C: SizeClasses, B: ByteAllocator>(backing: B) {
+    let mut rng = fastrand::Rng::with_seed(allocator_conformance::seed());
+    let pool = if cfg!(miri) { 16 << 10 } else { 64 << 10 };
+    let mut memory = vec![0u64; pool / 8 + 8];
+    let start = memory.as_mut_ptr().expose_provenance();
+    let mut heap = SlabByteAllocator::<C, B>::with_backing(backing);
+    // SAFETY: the memory is the heap's until it goes.
+    unsafe { heap.init(start, pool).unwrap() };
+    let mut live: Vec<(NonNull<u8>, Layout)> = Vec::new();
+    for _ in 0..allocator_conformance::steps(if !cfg!(miri) {
+        4000
+    } else if C::SLOT_SIZES.len() > 8 {
+        8
+    } else {
+        30
+    }) {
+        let layout = Layout::from_size_align(1 << rng.usize(0..13), 1 << rng.usize(0..8)).unwrap();
+        let index = rng.usize(0..=live.len());
+        match (rng.u8(0..6), live.get(index).copied()) {
+            (5, _) => {
+                let budget = rng.usize(0..20);
+                let to_shelve =
+                    |heap: &SlabByteAllocator<C, B>| heap.slabs().iter().map(Slab::to_shelve).sum::<usize>();
+                let before = to_shelve(&heap);
+                let left = heap.reclaim(budget);
+                assert!(to_shelve(&heap) <= before.saturating_sub(budget));
+                assert_eq!(left, to_shelve(&heap) + heap.wholly_free);
+            }
+            (0 | 1, Some((block, layout))) => {
+                live.swap_remove(index);
+                // SAFETY: `live` holds live blocks.
+                unsafe { heap.dealloc(block, layout) };
+            }
+            (2, Some((block, old))) => {
+                // SAFETY: `live` holds live blocks.
+                if let Ok(block) = unsafe { heap.realloc(block, old, layout.size()) } {
+                    live[index] = (block, Layout::from_size_align(layout.size(), old.align()).unwrap());
+                }
+            }
+            _ => live.extend(heap.alloc(layout).map(|block| (block, layout))),
+        }
+        assert_eq!(heap.validate(), Ok(()));
+        let usable = live.iter().map(|&(_, layout)| heap.usable_size(layout).1).sum::<usize>();
+        assert!(heap.used_bytes() >= usable);
+    }
+}
+
+#[test]
+fn everything_adds_up_after_each_step_over_buddy() {
+    random_program::<PowerOfTwoClasses, _>(BuddyByteAllocator::new());
+}
+
+#[test]
+fn everything_adds_up_after_each_step_over_tlsf() {
+    random_program::<PowerOfTwoClasses, _>(allocator_tlsf::TlsfByteAllocator::new());
+}
+
+#[test]
+fn everything_adds_up_after_each_step_with_fine_classes() {
+    random_program::<FineClasses, _>(allocator_tlsf::TlsfByteAllocator::new());
+}
+
+#[test]
+fn validate_finds_what_was_scribbled_over() {
+    let mut owned = Owned::new(32 << 10);
+    let blocks: [_; 4] = core::array::from_fn(|_| owned.alloc(100).unwrap());
+    owned.free(blocks, 100);
+    let used_after_free = |owned: &mut Owned, link: Option<NonNull<u8>>| {
+        // SAFETY: not to be had: this is what a faulty caller does. The slot is in the pool, and the link, while it is
+        // followed, leads to one that is free, too.
+        unsafe { blocks[3].cast::<Option<NonNull<u8>>>().write(link) };
+        owned.heap.validate()
+    };
+    assert_eq!(owned.heap.validate(), Ok(()));
+    assert_eq!(used_after_free(&mut owned, Some(blocks[2])), Ok(()), "as it was");
+    // SAFETY: half a slot into the ninth one, which is free: the chunk has more.
+    let middle = unsafe { blocks[0].add(8 * 128 + 64) };
+    // SAFETY: as above; a free slot holds nothing there.
+    unsafe { middle.cast::<Option<NonNull<u8>>>().write(None) };
+    for (link, message) in [
+        (None, "free slots are missing in the list"),
+        (Some(blocks[3]), "the list of free slots goes in circles"),
+        (Some(middle), "a free slot lies between two"),
+    ] {
+        assert_eq!(used_after_free(&mut owned, link), Err(message));
+    }
+}
+
+#[test]
+fn overlaps_below_the_granule_are_refused_before_the_backing_sees_them() {
+    let mut memory = vec![0u64; 4096];
+    let start = memory.as_mut_ptr().expose_provenance().next_multiple_of(4096) + 8192;
+    let mut heap = SlabByteAllocator::new();
+    // SAFETY: the regions lie in the memory, which nobody else uses; those that overlap are refused.
+    let mut add = |start: usize, size: usize| unsafe { heap.add_memory(start, size) };
+    assert_eq!(add(start, 8192), Ok(()));
+    for overlap in [1, 7, 63, 64, 65] {
+        assert_eq!(add(start - 4096, 4096 + overlap), Err(AllocError::MemoryOverlap), "by {overlap} from below");
+        assert_eq!(add(start + 8192 - overlap, 4096), Err(AllocError::MemoryOverlap), "by {overlap} from above");
+    }
+    assert_eq!(add(start - 4096, 4096), Ok(()));
+    assert_eq!(add(start + 8192, 4100), Ok(()));
+    assert_eq!(heap.total_bytes(), 4 * 4096);
+    // SAFETY: as above.
+    assert_eq!(unsafe { heap.init(start + 16384, 4096) }, Err(AllocError::InvalidParam));
+}
+
+#[test]
+fn a_backing_with_memory_of_its_own_counts_as_memory_of_the_heap() {
+    let mut memory = vec![0u64; 4096];
+    let start = memory.as_mut_ptr().expose_provenance().next_multiple_of(4096);
+    let mut backing = BuddyByteAllocator::new();
+    // SAFETY: the regions lie in the memory, which nobody else uses; those that overlap are refused.
+    unsafe { backing.init(start, 8192).unwrap() };
+    let mut heap = SlabByteAllocator::<PowerOfTwoClasses, _>::with_backing(backing);
+    assert_eq!((heap.total_bytes(), heap.available_bytes()), (8192, 8192));
+    // SAFETY: as above.
+    unsafe {
+        assert_eq!(heap.init(start + 8192, 8192), Err(AllocError::InvalidParam));
+        assert_eq!(heap.add_memory(start + 8128, 8192), Err(AllocError::MemoryOverlap));
+        assert_eq!(heap.total_bytes(), 8192);
+        assert_eq!(heap.add_memory(start + 8192, 8192), Ok(()));
+    }
+    let layout = Layout::from_size_align(16384, 1).unwrap();
+    assert_eq!(heap.alloc(layout).is_ok(), start.is_multiple_of(16384), "both are one block where they are aligned");
+}
+
+fn to_shelve(owned: &Owned) -> usize {
+    owned.heap.slabs().iter().map(Slab::to_shelve).sum()
+}
+
+#[test]
+fn free_slots_are_not_walked_again_before_one_is_freed() {
+    let mut owned = Owned::new(32 << 10);
+    let blocks = owned.fill(64);
+    owned.free(blocks.iter().copied().skip(1), 64);
+    assert!(owned.alloc(32 << 10).is_err(), "one slot is live");
+    assert_eq!(to_shelve(&owned), 0);
+    assert!(!owned.heap.give_back(usize::MAX));
+    owned.free([blocks[0]], 64);
+    assert_eq!(to_shelve(&owned), 1, "the one that was freed since");
+    assert!(owned.alloc(32 << 10).is_ok());
+}
+
+#[test]
+fn reclaim_does_as_much_as_it_may() {
+    let mut owned = Owned::new(if cfg!(miri) { 16 << 10 } else { 256 << 10 });
+    let mut blocks = owned.fill(64);
+    blocks.truncate(if cfg!(miri) { 100 } else { 2000 });
+    fastrand::Rng::with_seed(allocator_conformance::seed()).shuffle(&mut blocks);
+    let stay = blocks.split_off(blocks.len() - 5);
+    let mut left = blocks.len();
+    let survivors = stay.len();
+    owned.free(blocks, 64);
+    assert_eq!(owned.heap.reclaim(0), left);
+    let mut chunks = owned.heap.chunks.iter().count();
+    for budget in [1, 2, 7, 100].into_iter().cycle() {
+        let still = owned.heap.reclaim(budget);
+        owned.heap.validate().unwrap();
+        assert_eq!(to_shelve(&owned), left.saturating_sub(budget));
+        assert_eq!(still, to_shelve(&owned) + owned.heap.wholly_free);
+        // What is left of the budget goes to chunks.
+        let gone = chunks - owned.heap.chunks.iter().count();
+        assert!(gone <= budget.saturating_sub(left));
+        (left, chunks) = (left.saturating_sub(budget), chunks - gone);
+        if still == 0 {
+            break;
+        }
+    }
+    assert!(chunks > 0 && owned.heap.chunks.iter().all(|chunk| !chunk.is_wholly_free()));
+    let held = owned.heap.backing().used_bytes();
+    assert_eq!((owned.heap.trim(), owned.heap.reclaim(1)), (0, 0), "nothing is left to do");
+    // What is on shelves is handed out again, before the backing is asked.
+    let shelved = owned.heap.slabs()[0].shelved();
+    assert!(shelved > 0 && owned.heap.slabs()[0].listed() == 0);
+    let again: Vec<_> = (0..shelved).map(|_| owned.alloc(64).unwrap()).collect();
+    owned.heap.validate().unwrap();
+    assert_eq!((owned.heap.backing().used_bytes(), owned.heap.slabs()[0].shelved()), (held, 0));
+    assert!(again.iter().all(|block| !stay.contains(block)));
+    owned.free(again, 64);
+    owned.free(stay, 64);
+    assert!(survivors > 0 && owned.heap.reclaim(usize::MAX) == 0);
+}
+
+#[test]
+fn a_request_takes_no_more_back_than_it_needs() {
+    let mut owned = Owned::new(if cfg!(miri) { 32 << 10 } else { 256 << 10 });
+    let blocks = owned.fill(64);
+    let live = blocks[0];
+    owned.free(blocks.into_iter().skip(1), 64);
+    let before = owned.heap.chunks.iter().count();
+    let block = owned.alloc(4096).unwrap();
+    owned.heap.validate().unwrap();
+    let after = owned.heap.chunks.iter().count();
+    assert!(after > before / 2, "{} of {before} chunks are left", after);
+    owned.free([block], 4096);
+    owned.free([live], 64);
+}
+
+#[test]
+fn usable_sizes() {
+    let owned = Owned::new(32 << 10);
+    let usable = |size, align| owned.heap.usable_size(Layout::from_size_align(size, align).unwrap());
+    assert_eq!(usable(0, 1), (0, 64));
+    assert_eq!(usable(65, 1), (65, 128));
+    assert_eq!(usable(4096, 4096), (4096, 4096));
+    assert_eq!(usable(4097, 1), (4097, 8192));
+    assert_eq!(usable(1, 16384), (1, 16384));
+    assert_eq!(usable(isize::MAX as usize, 1).0, isize::MAX as usize);
 }

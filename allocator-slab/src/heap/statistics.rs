@@ -1,8 +1,13 @@
 //! What a slab heap looks like inside, in numbers and as a table.
 
+use core::alloc::Layout;
 use core::fmt;
 
-use crate::slab::Slab;
+use allocator_core::ByteAllocator;
+
+use super::SlabByteAllocator;
+use crate::classes::SizeClasses;
+use crate::slab::{Slab, sensible};
 
 /// The numbers of one size class.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,6 +90,104 @@ impl<'h> Statistics<'h> {
     #[must_use]
     pub const fn available_bytes(&self) -> usize {
         self.total_bytes - self.used_bytes
+    }
+}
+
+impl<C: SizeClasses, B: ByteAllocator> SlabByteAllocator<C, B> {
+    /// The largest block that can be had now, in bytes, at the alignment of a word; 0 if there is none.
+    ///
+    /// Found by trying: what is wholly free goes back to the backing first, as for a request that finds memory short.
+    ///
+    /// # Time complexity
+    ///
+    /// That of [`trim`](Self::trim), and O(log(available bytes) + classes) requests.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use core::alloc::Layout;
+    /// use allocator_core::{BaseAllocator, ByteAllocator};
+    /// use allocator_slab::SlabByteAllocator;
+    ///
+    /// let mut pool = vec![0u64; 4096];
+    /// let mut heap = SlabByteAllocator::new();
+    /// // SAFETY: nothing else uses the pool while the heap does.
+    /// unsafe { heap.init(pool.as_mut_ptr() as usize, 32 << 10)? };
+    /// let largest = heap.largest_block();
+    /// assert!(heap.alloc(Layout::from_size_align(largest + 1, 8).unwrap()).is_err());
+    /// assert!(heap.alloc(Layout::from_size_align(largest, 8).unwrap()).is_ok());
+    /// # Ok::<(), allocator_core::AllocError>(())
+    /// ```
+    pub fn largest_block(&mut self) -> usize {
+        self.give_back(usize::MAX);
+        let by_class = C::SLOT_SIZES.last().copied().unwrap_or(0);
+        // The largest size known to be served, beyond those of the classes, and the smallest known to be refused.
+        let (mut served, mut refused) = (by_class, self.supply.backing.available_bytes().saturating_add(1));
+        while refused.saturating_sub(served) > 1 {
+            let size = served + (refused - served) / 2;
+            if self.serves(size) { served = size } else { refused = size }
+        }
+        if served > by_class {
+            return served;
+        }
+        let largest = C::SLOT_SIZES.iter().rev().copied().find(|&slot_size| self.serves(slot_size));
+        // To try may have taken a chunk.
+        self.give_back(usize::MAX);
+        largest.unwrap_or(0)
+    }
+
+    /// Whether a request for so many bytes is served.
+    fn serves(&mut self, size: usize) -> bool {
+        let Ok(layout) = Layout::from_size_align(size, align_of::<usize>()) else { return false };
+        let Ok(block) = self.alloc(layout) else { return false };
+        // SAFETY: the block was taken just now, with this layout.
+        unsafe { self.dealloc(block, layout) };
+        true
+    }
+
+    /// What the heap looks like inside: numbers for each class, what was asked for against what that takes, and the largest
+    /// block to be had. `Display` makes a table of it.
+    ///
+    /// # Time complexity
+    ///
+    /// That of [`largest_block`](Self::largest_block), which it looks for.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use core::alloc::Layout;
+    /// use allocator_core::{BaseAllocator, ByteAllocator};
+    /// use allocator_slab::SlabByteAllocator;
+    ///
+    /// let mut pool = vec![0u64; 4096];
+    /// let mut heap = SlabByteAllocator::new();
+    /// // SAFETY: nothing else uses the pool while the heap does.
+    /// unsafe { heap.init(pool.as_mut_ptr() as usize, 32 << 10)? };
+    /// heap.alloc(Layout::new::<[u8; 100]>())?;
+    /// heap.alloc(Layout::new::<[u8; 5000]>())?;
+    ///
+    /// let statistics = heap.statistics();
+    /// assert_eq!((statistics.requested_bytes, statistics.used_bytes), (5100, 128 + 8192));
+    /// let of_128 = statistics.classes().find(|class| class.block_size == 128).unwrap();
+    /// assert_eq!((of_128.used_blocks, of_128.requested_bytes, of_128.chunks), (1, 100, 1));
+    /// println!("{statistics}");
+    /// # Ok::<(), allocator_core::AllocError>(())
+    /// ```
+    pub fn statistics(&mut self) -> Statistics<'_> {
+        let largest_block = self.largest_block();
+        let large_bytes = self.supply.passed_on_bytes();
+        let requested_large_bytes = sensible(self.requested_large, large_bytes);
+        let by_class = self.slabs().iter().map(Slab::requested_bytes).sum::<usize>();
+        Statistics {
+            total_bytes: self.total_bytes(),
+            used_bytes: self.used_bytes(),
+            requested_bytes: by_class + requested_large_bytes,
+            large_bytes,
+            requested_large_bytes,
+            chunk_bytes: self.supply.held(),
+            largest_block,
+            slabs: self.slabs(),
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use std::vec::Vec;
 use allocator_buddy::BuddyByteAllocator;
 use allocator_conformance::{seed, steps};
 use allocator_core::BaseAllocator;
+use core::ptr;
 
 use super::*;
 

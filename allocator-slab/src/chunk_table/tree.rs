@@ -5,7 +5,8 @@
 
 use core::cmp::Ordering;
 
-use super::{Chunk, ChunkTable, Link};
+use super::ChunkTable;
+use crate::chunk::{Chunk, Link};
 
 /// A chunk, and the addresses for which it would be found again.
 #[derive(Clone, Copy)]

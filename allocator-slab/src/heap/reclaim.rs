@@ -3,7 +3,7 @@
 use allocator_core::{AllocError, AllocResult, ByteAllocator};
 
 use super::SlabByteAllocator;
-use crate::chunks::by_address::Found;
+use crate::chunk_table::tree::Found;
 use crate::classes::SizeClasses;
 use crate::slab::Slab;
 
