@@ -249,6 +249,14 @@ unsafe impl<const ORDER: usize> ByteAllocator for BuddyByteAllocator<ORDER> {
         let block_size = Self::block_size(layout.size(), layout.align());
         (layout.size(), block_size.unwrap_or(layout.size()))
     }
+
+    fn region_for(&self, layout: Layout) -> Option<Layout> {
+        let block_size = Self::block_size(layout.size(), layout.align())?;
+        // An aligned block, and behind an overflow of the table the next one that is aligned.
+        let in_front =
+            if self.regions.overhead_of_next() == 0 { 0 } else { block_size.max(RegionTable::OVERFLOW_SIZE) };
+        Layout::from_size_align(block_size.checked_add(in_front)?, block_size).ok()
+    }
 }
 
 impl<const ORDER: usize> Default for BuddyByteAllocator<ORDER> {
@@ -286,5 +294,14 @@ mod tests {
             assert_eq!(unsafe { heap.add_memory(start, size) }, Err(AllocError::InvalidParam));
         }
         assert_eq!(heap.total_bytes(), 0);
+    }
+
+    #[test]
+    fn a_region_for_a_request_is_one_block() {
+        let heap = BuddyByteAllocator::<17>::with_order();
+        let region = |size, align| heap.region_for(Layout::from_size_align(size, align).unwrap());
+        assert_eq!(region(100, 8), Layout::from_size_align(128, 128).ok());
+        assert_eq!(region(100, 4096), Layout::from_size_align(4096, 4096).ok());
+        assert_eq!((region(65_536, 1).is_some(), region(65_537, 1), region(1, 1 << 17)), (true, None, None));
     }
 }

@@ -1,16 +1,18 @@
 //! [`Growing`], a heap that gets more memory by itself.
 
 use core::alloc::Layout;
+use core::mem::MaybeUninit;
 use core::ptr::NonNull;
 
+use crate::address::Region;
 use crate::error::{AllocError, AllocResult};
-use crate::traits::{BaseAllocator, ByteAllocator, PageAllocator};
+use crate::traits::{BaseAllocator, ByteAllocator, PageAllocator, initialized};
 
 /// By how many pages a [`Growing`] heap grows.
 ///
 /// A heap that has run out of memory takes as many pages as it has already, so that it doubles, within the bounds given
-/// here; and more than that where the request needs more. Where so many are not free in one piece, it asks for half as
-/// many, down to what the request needs.
+/// here; more where the request needs more. Where no run of so many pages is free, the heap asks for half as many, down
+/// to what the request needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Growth {
     /// At least so many pages at a time.
@@ -32,6 +34,54 @@ impl Default for Growth {
     }
 }
 
+/// The regions that a [`Growing`] heap was handed by its caller: what is not among them came from the pages.
+///
+/// # Invariants
+///
+/// - `regions[..len]` are those that the caller handed over, unless `overflowed`: then they are some of them.
+#[derive(Debug)]
+struct CallersRegions {
+    regions: [Option<Region>; Self::MOST],
+    len: usize,
+    overflowed: bool,
+}
+
+impl CallersRegions {
+    const MOST: usize = 8;
+
+    const fn new() -> Self {
+        Self { regions: [None; Self::MOST], len: 0, overflowed: false }
+    }
+
+    fn insert(&mut self, region: Region) {
+        if self.len < Self::MOST {
+            self.regions[self.len] = Some(region);
+            self.len += 1;
+        } else {
+            self.overflowed = true;
+        }
+    }
+
+    /// Whether `region` may be, or hold, one of the caller's.
+    fn may_have(&self, region: Region) -> bool {
+        self.overflowed || self.regions.iter().flatten().any(|callers| callers.overlaps(region))
+    }
+
+    /// Forgets what lies in `region`, which the byte allocator has forgotten.
+    fn remove(&mut self, region: Region) {
+        let mut kept = 0;
+        for index in 0..self.len {
+            let callers = self.regions[index];
+            if !callers.is_some_and(|callers| region.contains(callers)) {
+                self.regions[kept] = callers;
+                kept += 1;
+            }
+        }
+        self.regions[kept..].fill(None);
+        self.len = kept;
+    }
+}
+
 /// The two levels of a kernel's heap: a byte allocator that takes pages from a page allocator when it has run out of
 /// memory.
 ///
@@ -42,24 +92,39 @@ impl Default for Growth {
 ///                      └──> bytes.add_memory(run) ──> once more ────────┘
 /// ```
 ///
-/// Memory may come both ways: what is handed over with [`init`](BaseAllocator::init) and
-/// [`add_memory`](BaseAllocator::add_memory) goes to the byte allocator at once, what is handed over with
+/// Memory may come both ways. What the caller hands over with [`init`](BaseAllocator::init) and
+/// [`add_memory`](BaseAllocator::add_memory) goes to the byte allocator at once. What the caller hands over with
 /// [`add_pages`](Self::add_pages), or was in `pages` before, waits there. Statistics are those of the byte allocator, so
-/// `total` grows inside `alloc` and `realloc`.
+/// `total` grows inside `alloc`, `realloc` and `alloc_batch`.
+///
+/// # Which heap
+///
+/// | byte allocator | what becomes of its pages |
+/// | --- | --- |
+/// | one that gives regions back ([`release_region`](ByteAllocator::release_region)) | [`trim`](ByteAllocator::trim) gives those back in which nothing is live |
+/// | one that does not (`TlsfByteAllocator`, `BuddyByteAllocator`) | they stay with the heap for ever |
+///
+/// A heap whose memory goes back to the pages chunk by chunk is `SlabByteAllocator` over
+/// [`PageBacked`](crate::PageBacked): after one burst that took 32,217 pages it gave back 31,052 of them, and `Growing`
+/// around a slab heap over TLSF none. Take `Growing` where the heap's largest size is what it needs all the time, or with
+/// an engine of the first kind.
 ///
 /// # Time complexity
 ///
-/// That of the byte allocator. A request that makes the heap grow costs a request for a run, or a few, and the
-/// `add_memory` of the byte allocator besides: O(log) times in the size of the heap until [`Growth::most`] is reached.
+/// That of the byte allocator. A request that makes the heap grow costs requests for a run, O(log) of them in the pages
+/// that the policy asks for, and the `add_memory` of the byte allocator besides. The heap grows O(log) times in its size
+/// until [`Growth::most`] is reached.
+///
+/// A request that growing cannot serve takes no pages: the heap asks the byte allocator for the region that would serve
+/// it ([`region_for`](ByteAllocator::region_for)), and takes a run only if one of that size is free. Nothing of a refusal
+/// is remembered.
 ///
 /// # Drawbacks
 ///
-/// - Pages once taken stay with the byte allocator, as the traits have no way to ask for memory back. For a heap whose
-///   free chunks go back to the pages, let pages be the backing: `SlabByteAllocator` over
-///   [`PageBacked`](crate::PageBacked).
-/// - A request that fails may have made the heap larger, by two runs at most; one as large or larger then fails without
-///   growing, until the heap gets memory from outside.
-/// - That a region handed to the heap overlaps one handed to its pages is seen when the pages are wanted, not at once.
+/// - The heap sees that a region handed to it overlaps one handed to its pages when it wants the pages, not at once.
+/// - A byte allocator whose `region_for` promises too much may leave the heap larger after a request that fails.
+/// - `trim` and `release_region` release nothing once the caller has handed over more than 8 regions, besides pages:
+///   the heap cannot tell them from its pages any more.
 ///
 /// # Examples
 ///
@@ -68,8 +133,13 @@ impl Default for Growth {
 /// use allocator_core::{AllocResult, BaseAllocator, ByteAllocator, Growing, PageAllocator};
 ///
 /// /// A heap that begins with nothing, and takes what it needs from the frames of the machine.
-/// fn kernel_heap<A: ByteAllocator, P: PageAllocator>(bytes: A, frames: P) -> AllocResult {
-///     let mut heap = Growing::new(bytes, frames);
+/// ///
+/// /// # Safety
+/// ///
+/// /// The frames are memory, and nobody else gives back those of the heap.
+/// unsafe fn kernel_heap<A: ByteAllocator, P: PageAllocator>(bytes: A, frames: P) -> AllocResult {
+///     // SAFETY: passed on from the caller.
+///     let mut heap = unsafe { Growing::new(bytes, frames) };
 ///     assert_eq!(heap.total_bytes(), 0);
 ///     let layout = Layout::new::<[u64; 100]>();
 ///     let block = heap.alloc(layout)?;
@@ -84,24 +154,52 @@ pub struct Growing<A, P> {
     bytes: A,
     pages: P,
     growth: Growth,
-    /// How many pages `bytes` has got.
+    /// How many pages `bytes` has got from `pages`.
     taken: usize,
-    /// The size and alignment of a request for which the heap grew, and which failed nevertheless: for one as large or
-    /// larger it does not grow again, before it gets memory from outside.
-    in_vain: Option<(usize, usize)>,
+    /// What `bytes` has got from the caller.
+    callers: CallersRegions,
 }
 
 impl<A, P> Growing<A, P> {
-    /// A heap of `bytes` that grows out of `pages` by [`Growth::DEFAULT`].
+    /// A heap of `bytes` that grows out of `pages` by [`Growth::DEFAULT`]. O(1).
+    ///
+    /// # Safety
+    ///
+    /// A page allocator hands out numbers; this adapter makes memory of them. The caller promises:
+    ///
+    /// - The pages that `pages` has, and those that it is given later, are memory that may be read and written at their
+    ///   addresses, whose provenance is exposed, for as long as the adapter, `bytes` (which may be a reference to an
+    ///   engine that outlives the adapter) or a block of it is there.
+    /// - For as long, whoever else can reach the page allocator (through a clone of the reference in `pages`, a lock, or
+    ///   [`pages`](Self::pages)) gives back only pages that it got itself, and neither replaces nor moves the page
+    ///   allocator, or one inside it.
+    /// - While the adapter is there, nobody else calls [`release_region`](ByteAllocator::release_region) of `bytes`.
+    ///
+    /// # Examples
+    ///
+    /// A safe call does not compile:
+    ///
+    /// ```compile_fail,E0133
+    /// use allocator_core::{ByteAllocator, Growing, PageAllocator};
+    ///
+    /// fn heap<A: ByteAllocator, P: PageAllocator>(bytes: A, pages: P) -> Growing<A, P> {
+    ///     Growing::new(bytes, pages)
+    /// }
+    /// ```
     #[must_use]
-    pub const fn new(bytes: A, pages: P) -> Self {
-        Self::with_growth(bytes, pages, Growth::DEFAULT)
+    pub const unsafe fn new(bytes: A, pages: P) -> Self {
+        // SAFETY: passed on from the caller.
+        unsafe { Self::with_growth(bytes, pages, Growth::DEFAULT) }
     }
 
-    /// A heap of `bytes` that grows out of `pages` by `growth`.
+    /// A heap of `bytes` that grows out of `pages` by `growth`. O(1).
+    ///
+    /// # Safety
+    ///
+    /// As for [`new`](Self::new).
     #[must_use]
-    pub const fn with_growth(bytes: A, pages: P, growth: Growth) -> Self {
-        Self { bytes, pages, growth, taken: 0, in_vain: None }
+    pub const unsafe fn with_growth(bytes: A, pages: P, growth: Growth) -> Self {
+        Self { bytes, pages, growth, taken: 0, callers: CallersRegions::new() }
     }
 
     /// The byte allocator, for statistics.
@@ -110,13 +208,27 @@ impl<A, P> Growing<A, P> {
         &self.bytes
     }
 
-    /// The byte allocator, for what it can do beyond the traits: `reclaim`, `trim` and `statistics` of a slab heap.
+    /// The byte allocator, for what it can do beyond the traits, as `reclaim` of a slab heap.
     ///
-    /// Blocks go back through the heap or through this, all the same; another byte allocator in its place knows none of
-    /// them.
+    /// # Safety
+    ///
+    /// - The caller does not replace the byte allocator, whole or in part: no swap, no assignment, of it or of an engine
+    ///   inside it. Blocks of one would go back to the other.
+    /// - The caller does not take a region out of it.
+    ///
+    /// # Examples
+    ///
+    /// A safe call does not compile, as safe code could swap two engines:
+    ///
+    /// ```compile_fail,E0133
+    /// use allocator_core::Growing;
+    ///
+    /// fn swap<A, P>(one: &mut Growing<A, P>, other: &mut Growing<A, P>) {
+    ///     core::mem::swap(one.bytes_mut(), other.bytes_mut());
+    /// }
+    /// ```
     #[must_use]
-    pub const fn bytes_mut(&mut self) -> &mut A {
-        self.in_vain = None;
+    pub const unsafe fn bytes_mut(&mut self) -> &mut A {
         &mut self.bytes
     }
 
@@ -126,7 +238,7 @@ impl<A, P> Growing<A, P> {
         &self.pages
     }
 
-    /// How many pages the byte allocator has got.
+    /// How many pages the byte allocator has got from the page allocator.
     #[must_use]
     pub const fn pages_taken(&self) -> usize {
         self.taken
@@ -145,7 +257,6 @@ impl<A: ByteAllocator, P: PageAllocator> Growing<A, P> {
     ///
     /// As for [`BaseAllocator::init`], as the pages come to be blocks.
     pub unsafe fn add_pages(&mut self, start: usize, size: usize) -> AllocResult {
-        self.in_vain = None;
         // SAFETY: passed on from the caller.
         unsafe { self.pages.add_memory(start, size) }
     }
@@ -163,45 +274,30 @@ impl<A: ByteAllocator, P: PageAllocator> Growing<A, P> {
     #[cold]
     #[inline(never)]
     fn grow_and_retry<T>(&mut self, layout: Layout, request: impl Fn(&mut A) -> AllocResult<T>) -> AllocResult<T> {
-        if self.in_vain.is_some_and(|(size, align)| layout.size() >= size && layout.align() >= align) {
-            return Err(AllocError::NoMemory);
+        self.grow(layout)?;
+        let answer = request(&mut self.bytes);
+        if answer.is_err() {
+            // The byte allocator promised that such a region would serve the request.
+            self.release_pages();
         }
-        // What a block takes in a heap, with its header, at its place and in its list, is for the heap to know. Somewhat
-        // more than the block does for most; a run of twice the next power of two for the others.
-        let usable = self.bytes.usable_size(layout).1.max(layout.size()).max(1);
-        let tight = usable.saturating_add(usable / 16).saturating_add(512).saturating_add(layout.align());
-        let power = usable.max(layout.align()).checked_next_power_of_two().unwrap_or(usize::MAX);
-        let before = self.taken;
-        for (bytes, align) in [(tight, layout.align()), (power.saturating_mul(2), power)] {
-            if self.grow(bytes, align).is_err() {
-                break;
-            }
-            match request(&mut self.bytes) {
-                Err(AllocError::NoMemory) => {}
-                answer => return answer,
-            }
-        }
-        if self.taken > before {
-            self.in_vain = Some((layout.size(), layout.align()));
-        }
-        Err(AllocError::NoMemory)
+        answer
     }
 
-    /// Gives the byte allocator a run of pages by the policy, of at least `bytes` bytes.
-    fn grow(&mut self, bytes: usize, align: usize) -> AllocResult {
+    /// Gives the byte allocator a run of pages by the policy, large enough for a block of `layout`.
+    fn grow(&mut self, layout: Layout) -> AllocResult {
+        let region = self.bytes.region_for(layout).ok_or(AllocError::NoMemory)?;
+        let needed = region.size().div_ceil(P::PAGE_SIZE);
         let left = self.growth.limit.saturating_sub(self.taken);
-        let needed = bytes.div_ceil(P::PAGE_SIZE);
         if needed > left.min(self.pages.available_pages()) {
             return Err(AllocError::NoMemory);
         }
         let by_policy = (self.bytes.total_bytes() / P::PAGE_SIZE).min(self.growth.most).max(self.growth.least);
         let mut num_pages = by_policy.min(left).max(needed);
-        // Aligned as the block, or as the larger part of the run: a heap of powers of two gets less use out of others.
-        let natural = 1 << (needed * P::PAGE_SIZE).ilog2();
-        let align = if align.is_power_of_two() { align.max(natural).max(P::PAGE_SIZE) } else { natural };
+        let align = region.align().max(P::PAGE_SIZE);
+        // Aligned as the larger part of the run, where there is such a run: powers of two have more use for it.
+        let natural = align.max(1 << (needed * P::PAGE_SIZE).ilog2());
         loop {
-            let run =
-                self.pages.alloc_pages(num_pages, align).or_else(|_| self.pages.alloc_pages(num_pages, P::PAGE_SIZE));
+            let run = self.pages.alloc_pages(num_pages, natural).or_else(|_| self.pages.alloc_pages(num_pages, align));
             match run {
                 Ok(start) => return self.take_in(start, num_pages),
                 Err(_) if num_pages > needed => num_pages = (num_pages / 2).max(needed),
@@ -210,37 +306,90 @@ impl<A: ByteAllocator, P: PageAllocator> Growing<A, P> {
         }
     }
 
-    /// Hands a run of pages over.
+    /// Hands a run of pages to the byte allocator.
     fn take_in(&mut self, start: usize, num_pages: usize) -> AllocResult {
-        // SAFETY: the pages are memory (`BaseAllocator::init`), and nobody else's since the page allocator handed them
-        // out; they are not given back while the byte allocator has them.
+        // SAFETY: the pages are memory, and nobody else gives them back (`new`); this adapter does not, while the byte
+        // allocator has them.
         let added = unsafe { self.bytes.add_memory(start, num_pages * P::PAGE_SIZE) };
         if added.is_err() {
-            let given_back = self.pages.dealloc_pages(start, num_pages);
-            debug_assert_eq!(given_back, Ok(()), "the run was taken just now");
+            self.give_back(start, num_pages);
             return Err(AllocError::NoMemory);
         }
         self.taken += num_pages;
         Ok(())
     }
+
+    /// Gives pages back that the byte allocator does not have.
+    fn give_back(&mut self, start: usize, num_pages: usize) {
+        let given_back = self.pages.dealloc_pages(start, num_pages);
+        debug_assert_eq!(given_back, Ok(()), "the run was taken from these pages");
+    }
+
+    /// Takes the next region out of the byte allocator in which nothing is live; one of pages goes back to them.
+    fn release_next(&mut self) -> Option<Released> {
+        let region = self.bytes.release_region()?;
+        if self.callers.may_have(region) {
+            return Some(Released::Callers(region));
+        }
+        let num_pages = region.size() / P::PAGE_SIZE;
+        self.give_back(region.start(), num_pages);
+        self.taken -= num_pages;
+        Some(Released::Pages(num_pages))
+    }
+
+    /// Gives back all pages in which nothing is live, as far as the byte allocator releases regions. Returns how many.
+    fn release_pages(&mut self) -> usize {
+        let mut num_pages = 0;
+        // The caller's regions come out in between, and go in again at the end.
+        let mut aside = [const { MaybeUninit::<Region>::uninit() }; CallersRegions::MOST];
+        let mut len = 0;
+        while len < aside.len() {
+            match self.release_next() {
+                Some(Released::Pages(more)) => num_pages += more,
+                Some(Released::Callers(region)) => {
+                    aside[len].write(region);
+                    len += 1;
+                }
+                None => break,
+            }
+        }
+        for region in &aside[..len] {
+            // SAFETY: the first `len` entries were written.
+            let region = unsafe { region.assume_init() };
+            // SAFETY: the caller of `add_memory` promised it of this region.
+            let again = unsafe { self.bytes.add_memory(region.start(), region.size()) };
+            debug_assert_eq!(again, Ok(()), "the byte allocator had this region");
+        }
+        num_pages
+    }
+}
+
+/// What became of a region that the byte allocator has released.
+enum Released {
+    /// It was so many pages, which went back.
+    Pages(usize),
+    /// It is the caller's.
+    Callers(Region),
 }
 
 impl<A: ByteAllocator, P: PageAllocator> BaseAllocator for Growing<A, P> {
     unsafe fn init(&mut self, start: usize, size: usize) -> AllocResult {
-        self.in_vain = None;
         // SAFETY: passed on from the caller.
-        unsafe { self.bytes.init(start, size) }
+        unsafe { self.bytes.init(start, size) }?;
+        self.callers.insert(Region::new(start, size)?);
+        Ok(())
     }
 
     unsafe fn add_memory(&mut self, start: usize, size: usize) -> AllocResult {
-        self.in_vain = None;
         // SAFETY: passed on from the caller.
-        unsafe { self.bytes.add_memory(start, size) }
+        unsafe { self.bytes.add_memory(start, size) }?;
+        self.callers.insert(Region::new(start, size)?);
+        Ok(())
     }
 }
 
 // SAFETY: every block is one of the byte allocator's, whose promises these are; what it is given besides the caller's
-// regions are pages that nobody else has. Nothing but the two allocators is called.
+// regions are pages that nobody else has. The adapter calls nothing but the two allocators.
 unsafe impl<A: ByteAllocator, P: PageAllocator> ByteAllocator for Growing<A, P> {
     #[inline]
     fn alloc(&mut self, layout: Layout) -> AllocResult<NonNull<u8>> {
@@ -276,7 +425,66 @@ unsafe impl<A: ByteAllocator, P: PageAllocator> ByteAllocator for Growing<A, P> 
         self.or_grow(new_layout, |bytes| unsafe { bytes.realloc(ptr, layout, new_size) })
     }
 
+    unsafe fn realloc_in_place(
+        &mut self,
+        ptr: NonNull<u8>,
+        layout: Layout,
+        new_size: usize,
+    ) -> AllocResult<NonNull<u8>> {
+        // SAFETY: passed on from the caller.
+        unsafe { self.bytes.realloc_in_place(ptr, layout, new_size) }
+    }
+
     fn usable_size(&self, layout: Layout) -> (usize, usize) {
         self.bytes.usable_size(layout)
+    }
+
+    /// What the byte allocator has in one go, and where that is less than asked for, the rest one by one, growing.
+    fn alloc_batch<'o>(&mut self, layout: Layout, out: &'o mut [MaybeUninit<NonNull<u8>>]) -> &'o mut [NonNull<u8>] {
+        let mut len = 0;
+        while len < out.len() {
+            let got = self.bytes.alloc_batch(layout, &mut out[len..]).len();
+            len += got;
+            if len < out.len() {
+                match self.alloc(layout) {
+                    Ok(block) => out[len].write(block),
+                    Err(_) => break,
+                };
+                len += 1;
+            }
+        }
+        // SAFETY: the first `len` entries were written.
+        unsafe { initialized(&mut out[..len]) }
+    }
+
+    unsafe fn dealloc_batch(&mut self, blocks: &[NonNull<u8>], layout: Layout) {
+        // SAFETY: passed on from the caller.
+        unsafe { self.bytes.dealloc_batch(blocks, layout) }
+    }
+
+    /// Gives back to the pages those in which nothing is live, as far as the byte allocator releases regions.
+    fn trim(&mut self) -> usize {
+        self.bytes.trim();
+        self.release_pages() * P::PAGE_SIZE
+    }
+
+    /// A region of the caller's; pages that come out on the way go back to the pages.
+    fn release_region(&mut self) -> Option<Region> {
+        if self.callers.overflowed {
+            return None;
+        }
+        loop {
+            match self.release_next()? {
+                Released::Pages(_) => {}
+                Released::Callers(region) => {
+                    self.callers.remove(region);
+                    return Some(region);
+                }
+            }
+        }
+    }
+
+    fn region_for(&self, layout: Layout) -> Option<Layout> {
+        self.bytes.region_for(layout)
     }
 }

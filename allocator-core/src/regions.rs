@@ -2,27 +2,25 @@
 //!
 //! # Layout
 //!
-//! The first [`RegionTable::INLINE`] disjoint extents are remembered in the table itself, so the memory they describe
-//! stays whole (one power-of-two pool is one block for a buddy). When those are taken, the next region pays for a
-//! segment of [`RegionTable::SEGMENT_SIZE`] bytes at its own start, which has room for further ones:
+//! An *extent* is memory without a gap: one region, or several that touch. The table itself has room for
+//! [`RegionTable::INLINE`] extents, so the memory of so many stays whole (one power-of-two pool is one block for a buddy).
+//! Where those are taken, the table puts an *overflow*, an array of further extents, at the start of the next region. It
+//! takes [`RegionTable::OVERFLOW_SIZE`] bytes of that region:
 //!
 //! ```text
 //!   RegionTable                       region 12                           region 9
-//!   ┌──────────────────────────┐      ┌─────────┬──────────────────┐      ┌─────────┬───────────┐
-//!   │ extent 1 ... extent 8    │  ┌──>│ segment │ usable           │  ┌──>│ segment │ usable    │
-//!   │ overflow ────────────────┼──┘   │ next ───┼──────────────────┼──┘   │ next: - │           │
-//!   └──────────────────────────┘      │ 12 _ _  │                  │      │ 9 10 11 │           │
-//!                                     └─────────┴──────────────────┘      └─────────┴───────────┘
+//!   ┌──────────────────────────┐      ┌──────────┬─────────────────┐      ┌──────────┬──────────┐
+//!   │ extent 1 ... extent 8    │  ┌──>│ overflow │ usable          │  ┌──>│ overflow │ usable   │
+//!   │ overflow ────────────────┼──┘   │ next ────┼─────────────────┼──┘   │ next: -  │          │
+//!   └──────────────────────────┘      │ 12 _ _   │                 │      │ 9 10 11  │          │
+//!                                     └──────────┴─────────────────┘      └──────────┴──────────┘
 //! ```
-//!
-//! An *extent* is a maximal stretch of memory as far as the table knows: a region that touches one is merged with it.
-//! An extent covers the segments in it too, so that no overlap with those goes unnoticed.
 //!
 //! # Invariants
 //!
-//! - Extents are disjoint.
-//! - An extent is unused iff its `start == end`.
-//! - Every segment lies inside an extent.
+//! - Extents are disjoint, and none touches another.
+//! - An entry is unused iff its `start == end`.
+//! - Every overflow lies inside an extent, so that no region overlaps one unnoticed.
 
 use core::fmt;
 use core::mem::{self, align_of, size_of};
@@ -31,7 +29,7 @@ use core::ptr::NonNull;
 use crate::address::{Region, align_up, pointer_at};
 use crate::error::{AllocError, AllocResult};
 
-/// A stretch of memory, or (`start == end`) room for one.
+/// An entry: an extent, or (`start == end`) room for one.
 #[derive(Clone, Copy)]
 struct Extent {
     start: usize,
@@ -52,12 +50,12 @@ impl Extent {
 
 /// Further extents, at the start of one of the regions.
 #[repr(C)]
-struct Segment {
-    next: Option<NonNull<Segment>>,
-    extents: [Extent; RegionTable::PER_SEGMENT],
+struct Overflow {
+    next: Option<NonNull<Overflow>>,
+    extents: [Extent; RegionTable::PER_OVERFLOW],
 }
 
-const _: () = assert!(size_of::<Segment>() <= RegionTable::SEGMENT_SIZE, "a segment must fit its place");
+const _: () = assert!(size_of::<Overflow>() <= RegionTable::OVERFLOW_SIZE, "an overflow must fit its place");
 
 /// The regions an engine was given.
 ///
@@ -80,11 +78,11 @@ const _: () = assert!(size_of::<Segment>() <= RegionTable::SEGMENT_SIZE, "a segm
 pub struct RegionTable {
     /// The first entries; any of them may be unused.
     inline: [Extent; Self::INLINE],
-    /// The segment made last, if `inline` has ever been too small.
-    overflow: Option<NonNull<Segment>>,
+    /// The overflow made last, if `inline` has ever been too small.
+    overflow: Option<NonNull<Overflow>>,
 }
 
-// SAFETY: the segments belong to the table, as the memory they lie in was handed over to it.
+// SAFETY: the overflows belong to the table, as the memory they lie in was handed over to it.
 unsafe impl Send for RegionTable {}
 // SAFETY: a shared table is only read.
 unsafe impl Sync for RegionTable {}
@@ -93,10 +91,10 @@ impl RegionTable {
     /// How many disjoint extents are remembered in the table itself.
     pub const INLINE: usize = 8;
 
-    /// What a segment for further extents takes from the start of a region, in bytes.
-    pub const SEGMENT_SIZE: usize = 64;
+    /// What an overflow for further extents takes from the start of a region, in bytes.
+    pub const OVERFLOW_SIZE: usize = 64;
 
-    const PER_SEGMENT: usize = (Self::SEGMENT_SIZE - size_of::<usize>()) / size_of::<Extent>();
+    const PER_OVERFLOW: usize = (Self::OVERFLOW_SIZE - size_of::<usize>()) / size_of::<Extent>();
 
     /// A table without regions.
     #[must_use]
@@ -122,7 +120,7 @@ impl RegionTable {
     }
 
     /// The part of `region` that [`insert`](Self::insert) would leave to the engine: its ends trimmed to multiples of
-    /// `granule` (bytes, a power of two) and off address 0, less a segment where the table has to put one there.
+    /// `granule` (bytes, a power of two) and off address 0, less an overflow where the table has to put one there.
     ///
     /// An engine that can refuse a region for reasons of its own asks here first, and inserts what it has accepted.
     ///
@@ -142,12 +140,19 @@ impl RegionTable {
         if self.overlaps(region) {
             return Err(AllocError::MemoryOverlap);
         }
-        if !self.needs_segment(trimmed) {
+        if !self.needs_overflow(trimmed) {
             return Ok(trimmed);
         }
-        let behind = Self::segment_place(trimmed).and_then(|place| place.checked_add(Self::SEGMENT_SIZE));
+        let behind = Self::overflow_place(trimmed).and_then(|place| place.checked_add(Self::OVERFLOW_SIZE));
         let usable = Region::between(behind.ok_or(AllocError::InvalidParam)?, trimmed.end())?.trim(granule)?;
         if usable.size() < min_usable { Err(AllocError::InvalidParam) } else { Ok(usable) }
+    }
+
+    /// What [`insert`](Self::insert) takes of the start of the next region at most, beyond trimming, in bytes: 0 or
+    /// [`OVERFLOW_SIZE`](Self::OVERFLOW_SIZE). O(number of extents).
+    #[must_use]
+    pub fn overhead_of_next(&self) -> usize {
+        if self.entries().all(Extent::is_used) { Self::OVERFLOW_SIZE } else { 0 }
     }
 
     /// Remembers `region`, trimmed to `granule`, and returns its [usable part](Self::usable_part).
@@ -172,15 +177,15 @@ impl RegionTable {
         let unused = self.entries().position(|extent| !extent.is_used());
         match unused {
             Some(index) => *self.entry_mut(index) = extent,
-            // SAFETY: all entries are used, so no neighbour was taken and a segment was left room for in front of the
+            // SAFETY: all entries are used, so no neighbour was taken and an overflow was left room for in front of the
             // usable part; passed on from the caller.
-            None => unsafe { self.push_segment(trimmed)? },
+            None => unsafe { self.push_overflow(trimmed)? },
         }
         Ok(usable)
     }
 
     /// Whether `region`, new to the table, joins no extent and finds no unused entry.
-    fn needs_segment(&self, region: Region) -> bool {
+    fn needs_overflow(&self, region: Region) -> bool {
         let touches = |extent: Extent| extent.end == region.start() || extent.start == region.end();
         self.entries().all(|extent| extent.is_used() && !touches(extent))
     }
@@ -199,37 +204,37 @@ impl RegionTable {
         joined
     }
 
-    /// Where a segment goes in a region that has room for one.
-    fn segment_place(region: Region) -> Option<usize> {
-        align_up(region.start(), align_of::<Segment>())
+    /// Where an overflow goes in a region that has room for one.
+    fn overflow_place(region: Region) -> Option<usize> {
+        align_up(region.start(), align_of::<Overflow>())
     }
 
-    /// Puts a segment that knows `region` at its start.
+    /// Puts an overflow that knows `region` at its start.
     ///
     /// # Safety
     ///
-    /// As for [`insert`](Self::insert); the region has room for a segment.
-    unsafe fn push_segment(&mut self, region: Region) -> AllocResult {
-        let place = Self::segment_place(region).and_then(pointer_at).ok_or(AllocError::InvalidParam)?;
-        let segment = place.cast::<Segment>();
-        let mut extents = [Extent::UNUSED; Self::PER_SEGMENT];
+    /// As for [`insert`](Self::insert); the region has room for an overflow.
+    unsafe fn push_overflow(&mut self, region: Region) -> AllocResult {
+        let place = Self::overflow_place(region).and_then(pointer_at).ok_or(AllocError::InvalidParam)?;
+        let overflow = place.cast::<Overflow>();
+        let mut extents = [Extent::UNUSED; Self::PER_OVERFLOW];
         extents[0] = Extent { start: region.start(), end: region.end() };
-        // SAFETY: the caller hands over the start of the region; the place is aligned, and `SEGMENT_SIZE` bytes of the
+        // SAFETY: the caller hands over the start of the region; the place is aligned, and `OVERFLOW_SIZE` bytes of the
         // region are there.
-        unsafe { segment.write(Segment { next: self.overflow, extents }) };
-        self.overflow = Some(segment);
+        unsafe { overflow.write(Overflow { next: self.overflow, extents }) };
+        self.overflow = Some(overflow);
         Ok(())
     }
 
-    fn segments(&self) -> impl Iterator<Item = &Segment> + '_ {
-        // SAFETY: segments were written by `push_segment`, belong to the table and change only through `&mut self`.
-        let at = |segment: NonNull<Segment>| unsafe { segment.as_ref() };
-        core::iter::successors(self.overflow.map(at), move |segment| segment.next.map(at))
+    fn overflows(&self) -> impl Iterator<Item = &Overflow> + '_ {
+        // SAFETY: overflows were written by `push_overflow`, belong to the table and change only through `&mut self`.
+        let at = |overflow: NonNull<Overflow>| unsafe { overflow.as_ref() };
+        core::iter::successors(self.overflow.map(at), move |overflow| overflow.next.map(at))
     }
 
     /// All entries, the unused ones too, in the order that [`entry_mut`](Self::entry_mut) counts them in.
     fn entries(&self) -> impl Iterator<Item = Extent> + '_ {
-        self.inline.iter().copied().chain(self.segments().flat_map(|segment| segment.extents))
+        self.inline.iter().copied().chain(self.overflows().flat_map(|overflow| overflow.extents))
     }
 
     /// The entry with number `index`, one that [`entries`](Self::entries) has shown to exist.
@@ -238,16 +243,16 @@ impl RegionTable {
             return &mut self.inline[index];
         };
         let mut next = self.overflow;
-        while let Some(mut segment) = next {
-            // SAFETY: segments were written by `push_segment`, and belong to the table, which is borrowed mutably.
-            let segment = unsafe { segment.as_mut() };
-            if further < Self::PER_SEGMENT {
-                return &mut segment.extents[further];
+        while let Some(mut overflow) = next {
+            // SAFETY: overflows were written by `push_overflow`, and belong to the table, which is borrowed mutably.
+            let overflow = unsafe { overflow.as_mut() };
+            if further < Self::PER_OVERFLOW {
+                return &mut overflow.extents[further];
             }
-            further -= Self::PER_SEGMENT;
-            next = segment.next;
+            further -= Self::PER_OVERFLOW;
+            next = overflow.next;
         }
-        unreachable!("entries are numbered by walking the same segments")
+        unreachable!("entries are numbered by walking the same overflows")
     }
 }
 

@@ -214,16 +214,16 @@ pub unsafe trait ByteAllocator: BaseAllocator {
 
     /// Forgets a region in which nothing is live and returns it; `None` where there is none, or the engine cannot tell.
     ///
-    /// What is returned was handed over with one [`init`](BaseAllocator::init) or
-    /// [`add_memory`](BaseAllocator::add_memory), whole, or is several such regions that touch; `total` is smaller by what
-    /// they added. The memory is the caller's again, who may use it, or hand it over anew.
+    /// What is returned has the start and the size with which it was handed over, by one call of
+    /// [`init`](BaseAllocator::init) or [`add_memory`](BaseAllocator::add_memory); `total` is smaller by what that call
+    /// added. The memory is the caller's again, who may use it, or hand it over anew.
     fn release_region(&mut self) -> Option<Region> {
         None
     }
 
     /// The size and alignment of a region that would make a request for `layout` succeed, whatever else the allocator
-    /// has: after [`add_memory`](BaseAllocator::add_memory) of such a region, [`alloc`](Self::alloc) of `layout` does.
-    /// `None` where no region would.
+    /// has: where [`add_memory`](BaseAllocator::add_memory) accepts such a region, the next [`alloc`](Self::alloc) of
+    /// `layout` succeeds. `None` where no region would help.
     ///
     /// A heap that grows by itself ([`Growing`](crate::Growing)) asks this before it takes memory from anywhere. The
     /// provided method is generous, for an engine of which nothing is known.
@@ -243,7 +243,7 @@ pub unsafe trait ByteAllocator: BaseAllocator {
 /// # Safety
 ///
 /// All of `entries` are initialised.
-unsafe fn initialized(entries: &mut [MaybeUninit<NonNull<u8>>]) -> &mut [NonNull<u8>] {
+pub(crate) unsafe fn initialized(entries: &mut [MaybeUninit<NonNull<u8>>]) -> &mut [NonNull<u8>] {
     // SAFETY: `MaybeUninit<T>` has the layout of `T`; initialised, as the caller promises, and borrowed mutably.
     unsafe { &mut *(core::ptr::from_mut(entries) as *mut [NonNull<u8>]) }
 }

@@ -9,7 +9,7 @@ use allocator_core::{AllocError, AllocResult, BaseAllocator, ByteAllocator, Regi
 use rlsf::{GRANULARITY, Tlsf};
 
 use crate::geometry::{
-    FIRST_LEVELS, MIN_POOL, SECOND_LEVELS, block_bytes, bytes_to_hand_out, first_pool, usable_bytes,
+    FIRST_LEVELS, MIN_POOL, SECOND_LEVELS, block_bytes, bytes_to_hand_out, first_pool, pool_for, usable_bytes,
 };
 
 /// Blocks of bytes in constant time, with little lost to rounding.
@@ -179,6 +179,11 @@ unsafe impl ByteAllocator for TlsfByteAllocator {
 
     fn usable_size(&self, layout: Layout) -> (usize, usize) {
         (layout.size(), usable_bytes(layout).unwrap_or(layout.size()))
+    }
+
+    fn region_for(&self, layout: Layout) -> Option<Layout> {
+        let size = pool_for(layout)?.checked_add(self.regions.overhead_of_next())?;
+        Layout::from_size_align(size, GRANULARITY).ok()
     }
 }
 

@@ -68,6 +68,20 @@ pub(crate) fn usable_bytes(layout: Layout) -> Option<usize> {
     }
 }
 
+/// The size of the smallest pool from which an empty `rlsf` surely serves a request for `layout`; `None` where none is large
+/// enough.
+///
+/// The search looks at the lists of blocks that all fit: those of the request's size, with the most that header and padding
+/// can take, rounded up to the next of the second levels.
+pub(crate) fn pool_for(layout: Layout) -> Option<usize> {
+    let overhead = if layout.align() < GRANULARITY { HEADER } else { layout.align().checked_add(HEADER)? };
+    let size = in_granules(layout.size().max(1).checked_add(overhead)?)?;
+    let second_level = (1 << size.ilog2()) / SECOND_LEVELS;
+    let listed = align_up(size, second_level.max(GRANULARITY))?;
+    let pool = listed.checked_add(GRANULARITY)?;
+    (pool <= MAX_POOL).then_some(pool)
+}
+
 /// The bytes that the live block at `payload` takes, header and padding included.
 ///
 /// # Safety

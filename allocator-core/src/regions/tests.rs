@@ -78,8 +78,8 @@ fn many_disjoint_regions_each_remembered() {
     }
     checked.assert_extents();
     let beyond_inline = regions - RegionTable::INLINE;
-    let segments = beyond_inline.div_ceil(RegionTable::PER_SEGMENT);
-    assert_eq!(written, segments * RegionTable::SEGMENT_SIZE);
+    let overflows = beyond_inline.div_ceil(RegionTable::PER_OVERFLOW);
+    assert_eq!(written, overflows * RegionTable::OVERFLOW_SIZE);
     for first in (0..4 * regions - 3).step_by(stride) {
         let expected = if first % 4 == 3 { None } else { Some(AllocError::MemoryOverlap) };
         assert_eq!(checked.insert(first, 1).err(), expected, "unit {first}");
@@ -106,7 +106,7 @@ fn merging_makes_room_in_the_table() {
     }
     assert_eq!(checked.insert(2, 2).unwrap(), 0, "joins the first two");
     assert_eq!(checked.insert(60, 2).unwrap(), 0, "takes the room that became free");
-    assert_eq!(checked.insert(56, 2).unwrap(), RegionTable::SEGMENT_SIZE, "the table is full again");
+    assert_eq!(checked.insert(56, 2).unwrap(), RegionTable::OVERFLOW_SIZE, "the table is full again");
     checked.assert_extents();
 }
 
@@ -133,18 +133,18 @@ fn an_overlap_of_one_byte_is_refused_whatever_the_granule() {
 }
 
 #[test]
-fn the_usable_part_starts_at_a_granule_behind_its_segment() {
+fn the_usable_part_starts_at_a_granule_behind_its_overflow() {
     let mut checked = Checked::new(128);
     for index in 0..RegionTable::INLINE {
         checked.insert(3 * index, 1).unwrap();
     }
     let region = checked.region(40, 80);
     let usable = |granule| checked.table.usable_part(region, granule, granule);
-    assert_eq!(usable(1).unwrap().start(), region.start() + RegionTable::SEGMENT_SIZE);
+    assert_eq!(usable(1).unwrap().start(), region.start() + RegionTable::OVERFLOW_SIZE);
     assert_eq!(
         usable(1024).unwrap(),
         Region::between(
-            (region.start().next_multiple_of(1024) + RegionTable::SEGMENT_SIZE).next_multiple_of(1024),
+            (region.start().next_multiple_of(1024) + RegionTable::OVERFLOW_SIZE).next_multiple_of(1024),
             region.end() / 1024 * 1024,
         )
         .unwrap()
@@ -155,14 +155,14 @@ fn the_usable_part_starts_at_a_granule_behind_its_segment() {
 }
 
 #[test]
-fn a_region_too_small_for_its_segment_is_refused() {
+fn a_region_too_small_for_its_overflow_is_refused() {
     let mut checked = Checked::new(64);
     for index in 0..RegionTable::INLINE {
         checked.insert(3 * index, 1).unwrap();
     }
     assert_eq!(checked.insert(40, 1), Err(AllocError::InvalidParam));
     checked.assert_extents();
-    assert_eq!(checked.insert(40, 2).unwrap(), RegionTable::SEGMENT_SIZE);
+    assert_eq!(checked.insert(40, 2).unwrap(), RegionTable::OVERFLOW_SIZE);
     checked.assert_extents();
 }
 

@@ -101,3 +101,38 @@ fn the_largest_alignment_there_is_with_size_zero() {
     assert_eq!(heap.alloc(layout), Err(AllocError::NoMemory));
     assert_eq!(heap.usable_size(layout).0, 0);
 }
+
+#[test]
+fn a_region_for_a_request_serves_it_and_there_is_none_for_hopeless_ones() {
+    let sizes = (1..300).chain([1000, 4095, 4096, 4097, 8191, 65_000, 65_537, 1_000_000]);
+    for size in sizes.step_by(if cfg!(miri) { 29 } else { 1 }) {
+        for align in [1, 8, 16, 32, 64, 256, 4096] {
+            let layout = Layout::from_size_align(size, align).unwrap();
+            // The table has no room for the ninth.
+            for regions in [0, 8] {
+                let mut heap = TlsfByteAllocator::new();
+                for _ in 0..regions {
+                    let small = vec![0_u64; 16].leak();
+                    // SAFETY: the memory is never given back.
+                    unsafe { heap.add_memory(small.as_mut_ptr().expose_provenance(), 128).unwrap() };
+                }
+                let region = heap.region_for(layout).unwrap();
+                // SAFETY: the size is not 0.
+                let start = unsafe { std::alloc::alloc(region) };
+                // SAFETY: the memory outlives the heap.
+                unsafe { heap.add_memory(start.expose_provenance(), region.size()).unwrap() };
+                assert!(heap.alloc(layout).is_ok(), "{layout:?} in {region:?}");
+                // SAFETY: the heap is not used any more.
+                unsafe { std::alloc::dealloc(start, region) };
+            }
+        }
+    }
+    let heap = TlsfByteAllocator::new();
+    // More than the largest pool has, or at a larger alignment.
+    for (size, align) in
+        [(isize::MAX as usize - 4095, 4096), (8, 1 << (usize::BITS - 2)), (isize::MAX as usize / 4 * 3, 1)]
+    {
+        assert_eq!(heap.region_for(Layout::from_size_align(size, align).unwrap()), None, "{size}, {align}");
+    }
+    assert_eq!(heap.region_for(Layout::from_size_align(isize::MAX as usize, 1).unwrap()), None);
+}

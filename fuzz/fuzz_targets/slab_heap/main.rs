@@ -79,18 +79,25 @@ fn over<C: SizeClasses, B: ByteAllocator>(backing: fn() -> B, program: &Program)
     let slab = || SlabByteAllocator::<C, B>::with_backing(backing());
     if program.growing {
         let growth = Growth { least: 2, most: 64, limit: usize::MAX };
-        run(|| Growing::with_growth(slab(), RadixPageAllocator::<4096>::new(), growth), program);
+        // SAFETY: the frames are the heap's alone, and memory.
+        run(|| unsafe { Growing::with_growth(slab(), RadixPageAllocator::<4096>::new(), growth) }, program);
     } else {
         run(slab, program);
     }
+}
+
+/// A backing that has a page engine for itself.
+fn page_backed<P>(pages: P) -> PageBacked<P> {
+    // SAFETY: the engine is new, so all of its pages come through the adapter, as memory, and nobody else reaches it.
+    unsafe { PageBacked::new(pages) }
 }
 
 fn of_classes<C: SizeClasses>(program: &Program) {
     match program.backing {
         Backing::Buddy => over::<C, _>(BuddyByteAllocator::new, program),
         Backing::Tlsf => over::<C, _>(TlsfByteAllocator::new, program),
-        Backing::RadixPages => over::<C, _>(|| PageBacked::new(RadixPageAllocator::<4096>::new()), program),
-        Backing::BuddyPages => over::<C, _>(|| PageBacked::new(BuddyPageAllocator::<256>::new()), program),
+        Backing::RadixPages => over::<C, _>(|| page_backed(RadixPageAllocator::<4096>::new()), program),
+        Backing::BuddyPages => over::<C, _>(|| page_backed(BuddyPageAllocator::<256>::new()), program),
     }
 }
 
