@@ -1,10 +1,8 @@
 //! [`BuddyPageAllocator`], page frames in power-of-two blocks that merge with their buddies, never by a scan.
 
-use core::fmt;
-
-use crate::engine::{Frames, Policy, Run, View};
+use crate::engine::PageEngine;
+use crate::engine::policy::{Policy, View};
 use allocator_core::address::align_up;
-use allocator_core::{AllocResult, BaseAllocator, PageAllocator};
 
 /// Page frames in blocks of power-of-two orders.
 ///
@@ -73,12 +71,15 @@ use allocator_core::{AllocResult, BaseAllocator, PageAllocator};
 /// assert_eq!(frames.dealloc_pages(huge, 2), Err(AllocError::NotAllocated));
 /// # Ok::<(), AllocError>(())
 /// ```
-pub struct BuddyPageAllocator<'m, const PAGE_SIZE: usize>(Frames<'m, Blocks, PAGE_SIZE>);
+pub type BuddyPageAllocator<'m, const PAGE_SIZE: usize> = PageEngine<'m, PowerOfTwo, PAGE_SIZE>;
 
 /// Every request is served by a block.
-struct Blocks;
+pub struct PowerOfTwo;
 
-impl Policy for Blocks {
+// SAFETY: `find` looks at the bits of the run; a block is at least as long as the run, and aligned to its length.
+unsafe impl Policy for PowerOfTwo {
+    const NAME: &'static str = "BuddyPageAllocator";
+
     type Node = ();
 
     const LOWEST_FIRST: bool = false;
@@ -108,12 +109,10 @@ impl Policy for Blocks {
     }
 }
 
-crate::engine::page_engine!(BuddyPageAllocator, Blocks);
-
 impl<const PAGE_SIZE: usize> BuddyPageAllocator<'_, PAGE_SIZE> {
     /// The length of the longest run of free pages, in pages, across blocks. O(pages / 64).
     #[must_use]
     pub fn largest_free_run(&self) -> usize {
-        self.0.free_runs().map(|run| run.num_pages).max().unwrap_or(0)
+        self.free_runs().map(|run| run.num_pages).max().unwrap_or(0)
     }
 }

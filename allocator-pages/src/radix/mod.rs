@@ -1,10 +1,7 @@
 //! [`RadixPageAllocator`], page frames out of a bitmap under a radix tree of run lengths.
 
-use core::fmt;
-
-use allocator_core::{AllocResult, BaseAllocator, PageAllocator};
-
-use crate::engine::{Frames, Policy, Run, View};
+use crate::engine::PageEngine;
+use crate::engine::policy::{Policy, View};
 
 mod node;
 mod search;
@@ -90,12 +87,15 @@ use node::Runs;
 /// assert_eq!(frames.dealloc_pages(buffer, 2), Err(AllocError::NotAllocated));
 /// # Ok::<(), AllocError>(())
 /// ```
-pub struct RadixPageAllocator<'m, const PAGE_SIZE: usize>(Frames<'m, FirstFit, PAGE_SIZE>);
+pub type RadixPageAllocator<'m, const PAGE_SIZE: usize> = PageEngine<'m, FirstFit, PAGE_SIZE>;
 
 /// The run with the lowest address.
-struct FirstFit;
+pub struct FirstFit;
 
-impl Policy for FirstFit {
+// SAFETY: both searches return what the summaries and the bits show to be such a run.
+unsafe impl Policy for FirstFit {
+    const NAME: &'static str = "RadixPageAllocator";
+
     type Node = Runs;
 
     const LOWEST_FIRST: bool = true;
@@ -114,19 +114,17 @@ impl Policy for FirstFit {
     }
 }
 
-crate::engine::page_engine!(RadixPageAllocator, FirstFit);
-
 impl<const PAGE_SIZE: usize> RadixPageAllocator<'_, PAGE_SIZE> {
     /// The length of the longest run of free pages, in pages.
     ///
     /// O(regions); while pages or blocks are in stock, O(length / 64) more for the runs that each of them is part of.
     #[must_use]
     pub fn largest_free_run(&self) -> usize {
-        let known = self.0.views().map(|view| {
+        let known = self.views().map(|view| {
             let (top, roots) = view.roots();
             let runs = [0, 1].map(|index| view.node(top, roots.first + index));
             runs[0].longest.max(runs[1].longest).max(runs[0].end + runs[1].start)
         });
-        known.chain(self.0.stocked_runs()).max().unwrap_or(0)
+        known.chain(self.stocked_runs()).max().unwrap_or(0)
     }
 }

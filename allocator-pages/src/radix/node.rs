@@ -1,7 +1,7 @@
 //! What the radix tree knows of a node: three runs of free pages.
 
-use crate::chunk::{CHUNK_PAGES, Chunk, starts_of_runs};
-use crate::shape::LEVELS;
+use crate::leaf::{LEAF_PAGES, LeafBits, starts_of_runs};
+use crate::tree::shape::LEVELS;
 use crate::tree::{Node, node_pages};
 
 /// The lengths of three runs of free pages in a node, in pages.
@@ -18,7 +18,7 @@ use crate::tree::{Node, node_pages};
 ///   longest = max of all ci.longest, and of all ci.end + (start of c(i+1) ... c7)
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Runs {
+pub struct Runs {
     /// The run that starts with the first page.
     pub(super) start: usize,
     /// The longest run.
@@ -51,9 +51,9 @@ impl Node for Runs {
         Self { start: pages, longest: pages, end: pages }
     }
 
-    fn of_chunk(chunk: &Chunk) -> Self {
+    fn of_leaf(leaf: &LeafBits) -> Self {
         let (mut start, mut longest, mut current) = (None, 0, 0);
-        for &word in chunk {
+        for &word in leaf {
             if word == u64::MAX {
                 current += 64;
                 continue;
@@ -63,7 +63,7 @@ impl Node for Runs {
             longest = longest_in_word(word, longest.max(current));
             current = word.leading_ones() as usize;
         }
-        Self { start: start.unwrap_or(CHUNK_PAGES), longest: longest.max(current), end: current }
+        Self { start: start.unwrap_or(LEAF_PAGES), longest: longest.max(current), end: current }
     }
 
     fn join(level: usize, children: &[u64]) -> Self {
@@ -150,24 +150,24 @@ mod tests {
     }
 
     #[test]
-    fn the_runs_of_chunks_and_of_their_parent_are_those_of_the_flags() {
+    fn the_runs_of_leafs_and_of_their_parent_are_those_of_the_flags() {
         let mut rng = fastrand::Rng::with_seed(allocator_conformance::seed());
         for round in 0..if cfg!(miri) { 1 } else { 300 } {
             let density = 1 << (round % 11);
-            let flags: Vec<bool> = (0..8 * CHUNK_PAGES)
+            let flags: Vec<bool> = (0..8 * LEAF_PAGES)
                 .map(|page| if rng.u8(0..9) == 0 { page / 700 % 2 == 0 } else { rng.usize(0..density) != 0 })
                 .collect();
             let flags: Vec<bool> = if round % 5 == 0 {
-                flags.iter().enumerate().map(|(page, &free)| (page / CHUNK_PAGES).is_multiple_of(3) || free).collect()
+                flags.iter().enumerate().map(|(page, &free)| (page / LEAF_PAGES).is_multiple_of(3) || free).collect()
             } else {
                 flags
             };
             let children: [Runs; 8] = core::array::from_fn(|index| {
-                let flags = &flags[index * CHUNK_PAGES..][..CHUNK_PAGES];
-                let chunk = core::array::from_fn(|word| {
+                let flags = &flags[index * LEAF_PAGES..][..LEAF_PAGES];
+                let leaf = core::array::from_fn(|word| {
                     (0..64).fold(0, |bits, bit| bits | u64::from(flags[word * 64 + bit]) << bit)
                 });
-                let runs = Runs::of_chunk(&chunk);
+                let runs = Runs::of_leaf(&leaf);
                 assert_eq!(runs, runs_of(flags));
                 runs
             });
@@ -182,7 +182,7 @@ mod tests {
     #[test]
     fn lengths_survive_their_words() {
         for level in (0..15).filter(|level| 9 + 3 * level + 1 < usize::BITS as usize) {
-            let pages = CHUNK_PAGES << (3 * level);
+            let pages = LEAF_PAGES << (3 * level);
             for runs in [Runs::TAKEN, Runs::free(pages), Runs { start: 1, longest: pages / 2 + 1, end: pages / 3 }] {
                 let mut words = [u64::MAX; 2];
                 let words = &mut words[..Runs::WORDS[level.min(LEVELS - 1)]];

@@ -1,7 +1,7 @@
 //! The search for the first run that is long enough.
 
-use crate::chunk::{CHUNK_PAGES, find_run};
-use crate::engine::View;
+use crate::engine::policy::View;
+use crate::leaf::{LEAF_PAGES, find_run};
 use crate::tree::node_pages;
 use allocator_core::address::align_up;
 
@@ -66,22 +66,22 @@ impl Search<'_> {
         None
     }
 
-    /// Looks at the children of a node, or at the bits of a chunk.
+    /// Looks at the children of a node, or at the bits of a leaf.
     fn inside(&mut self, level: usize, node: usize) -> Option<usize> {
         if level == 0 {
-            return self.chunk(node);
+            return self.leaf(node);
         }
         (8 * node..8 * node + 8).find_map(|child| self.node(level - 1, child, self.view.node(level - 1, child)))
     }
 
-    /// A chunk that holds a run that is long enough, or whose first pages are not to be looked at.
-    fn chunk(&mut self, chunk: usize) -> Option<usize> {
-        let bits = self.view.chunk(chunk);
-        let from = self.from.saturating_sub(chunk * CHUNK_PAGES);
+    /// A leaf that holds a run that is long enough, or whose first pages are not to be looked at.
+    fn leaf(&mut self, leaf: usize) -> Option<usize> {
+        let bits = self.view.leaf(leaf);
+        let from = self.from.saturating_sub(leaf * LEAF_PAGES);
         let found = find_run(&bits, self.num_pages, from);
         let whole = bits.iter().rev().take_while(|&&word| word == u64::MAX).count();
         let rest = bits.iter().rev().nth(whole).map_or(0, |word| word.leading_ones() as usize);
-        self.carry = (64 * whole + rest).min(CHUNK_PAGES - from);
-        found.map(|page| chunk * CHUNK_PAGES + page)
+        self.carry = (64 * whole + rest).min(LEAF_PAGES - from);
+        found.map(|page| leaf * LEAF_PAGES + page)
     }
 }

@@ -2,8 +2,10 @@
 
 use core::ops::Range;
 
-use super::{Frames, Policy};
-use crate::chunk::{CHUNK_ORDER, CHUNK_PAGES, find_block};
+use super::PageEngine;
+use super::policy::Policy;
+use crate::leaf::{LEAF_ORDER, LEAF_PAGES, find_block};
+use allocator_core::PageAllocator;
 use allocator_core::address::is_aligned;
 use allocator_core::error::{AllocError, AllocResult};
 
@@ -30,14 +32,14 @@ const fn is_request(num_pages: usize, align_pow2: usize, page_size: usize) -> bo
     num_pages > 0 && align_pow2.is_power_of_two() && align_pow2 >= page_size
 }
 
-impl<P: Policy, const PAGE_SIZE: usize> Frames<'_, P, PAGE_SIZE> {
-    /// As [`PageAllocator::alloc_pages`](allocator_core::PageAllocator::alloc_pages).
-    ///
-    /// # Errors
-    ///
-    /// As there.
+// SAFETY: a page is handed out iff its bit is set, which only adding and giving back do, for pages that are managed; the
+// metadata lie in none of these. A run is one of successive page numbers, at a multiple of the alignment, as its policy and
+// the tree find it.
+unsafe impl<P: Policy, const PAGE_SIZE: usize> PageAllocator for PageEngine<'_, P, PAGE_SIZE> {
+    const PAGE_SIZE: usize = PAGE_SIZE;
+
     #[inline]
-    pub(crate) fn alloc_pages(&mut self, num_pages: usize, align_pow2: usize) -> AllocResult<usize> {
+    fn alloc_pages(&mut self, num_pages: usize, align_pow2: usize) -> AllocResult<usize> {
         if num_pages == 1 && align_pow2 == PAGE_SIZE {
             let page = self.pages.pop().or_else(|| self.alloc_page_from_tree());
             return page.map(|page| page * PAGE_SIZE).ok_or(AllocError::NoMemory);
@@ -45,6 +47,45 @@ impl<P: Policy, const PAGE_SIZE: usize> Frames<'_, P, PAGE_SIZE> {
         Ok(self.alloc_run(num_pages, align_pow2)? * PAGE_SIZE)
     }
 
+    fn alloc_pages_at(&mut self, base: usize, num_pages: usize, align_pow2: usize) -> AllocResult<usize> {
+        if !is_request(num_pages, align_pow2, PAGE_SIZE) || !is_aligned(base, align_pow2) {
+            return Err(AllocError::InvalidParam);
+        }
+        let pages = Self::pages(base, num_pages).ok_or(AllocError::InvalidParam)?;
+        let section = self.sections.managing(&pages).ok_or(AllocError::InvalidParam)?;
+        if !section.all_free(pages.clone()) {
+            return Err(AllocError::NoMemory);
+        }
+        self.empty_stocks();
+        self.take(pages, true);
+        Ok(base)
+    }
+
+    #[inline]
+    fn dealloc_pages(&mut self, pos: usize, num_pages: usize) -> AllocResult {
+        if num_pages != 1 || !is_aligned(pos, PAGE_SIZE) {
+            return self.dealloc_run(pos, num_pages);
+        }
+        match self.pages.push(pos / PAGE_SIZE) {
+            Some(answer) => answer,
+            None => self.dealloc_page(pos / PAGE_SIZE),
+        }
+    }
+
+    fn total_pages(&self) -> usize {
+        self.total
+    }
+
+    fn used_pages(&self) -> usize {
+        self.away - self.pages.len()
+    }
+
+    fn available_pages(&self) -> usize {
+        self.total_pages() - self.used_pages()
+    }
+}
+
+impl<P: Policy, const PAGE_SIZE: usize> PageEngine<'_, P, PAGE_SIZE> {
     /// Fills the stock of single pages with those of the lowest word that has one, and takes the lowest.
     #[cold]
     #[inline(never)]
@@ -58,13 +99,13 @@ impl<P: Policy, const PAGE_SIZE: usize> Frames<'_, P, PAGE_SIZE> {
     }
 
     fn refill(&mut self) -> Option<()> {
-        let zone = self.zones.find_mut(|zone| zone.tree().find_block(0).is_some())?;
-        let chunk = zone.tree().find_block(0)?;
-        let mut bits = *zone.chunk(chunk);
+        let section = self.sections.find_mut(|section| section.tree().find_block(0).is_some())?;
+        let leaf = section.tree().find_block(0)?;
+        let mut bits = *section.leaf(leaf);
         let index = bits.iter().position(|&word| word != 0)?;
         let word = core::mem::take(&mut bits[index]);
-        zone.told_chunk(chunk, &bits);
-        self.pages.fill(zone, chunk * CHUNK_PAGES + index * 64, word);
+        section.told_leaf(leaf, &bits);
+        self.pages.fill(section, leaf * LEAF_PAGES + index * 64, word);
         self.away += self.pages.len();
         Some(())
     }
@@ -89,7 +130,7 @@ impl<P: Policy, const PAGE_SIZE: usize> Frames<'_, P, PAGE_SIZE> {
         }
         self.empty_small();
         let order = P::block_order(num_pages, align);
-        if let Some(order) = order.filter(|&order| order >= CHUNK_ORDER && num_pages == 1 << order) {
+        if let Some(order) = order.filter(|&order| order >= LEAF_ORDER && num_pages == 1 << order) {
             return self.alloc_large_block(order);
         }
         self.empty_blocks();
@@ -113,20 +154,20 @@ impl<P: Policy, const PAGE_SIZE: usize> Frames<'_, P, PAGE_SIZE> {
         if self.pages.iter().any(lower) || self.blocks.iter().any(lower) {
             return None;
         }
-        let zone = self.zones.of(page)?;
-        (page == zone.window.start || !zone.is_free(page - 1)).then_some(page)
+        let section = self.sections.of(page)?;
+        (page == section.window.start || !section.is_free(page - 1)).then_some(page)
     }
 
     /// The first page of the lowest free block of `order` that the trees know.
     fn find_block(&self, order: usize) -> Option<usize> {
-        self.zones.iter().find_map(|zone| {
-            let chunk = zone.tree().find_block(order)?;
-            let in_chunk = if order < CHUNK_ORDER { find_block(zone.chunk(chunk), order)? } else { 0 };
-            Some(chunk * CHUNK_PAGES + in_chunk)
+        self.sections.iter().find_map(|section| {
+            let leaf = section.tree().find_block(order)?;
+            let in_chunk = if order < LEAF_ORDER { find_block(section.leaf(leaf), order)? } else { 0 };
+            Some(leaf * LEAF_PAGES + in_chunk)
         })
     }
 
-    /// Takes a block of whole chunks: out of the stock where one of this order is there and, if that matters, none can be
+    /// Takes a block of whole leaves: out of the stock where one of this order is there and, if that matters, none can be
     /// lower.
     fn alloc_large_block(&mut self, order: usize) -> Option<usize> {
         if self.blocks.order() != order {
@@ -154,46 +195,11 @@ impl<P: Policy, const PAGE_SIZE: usize> Frames<'_, P, PAGE_SIZE> {
     /// Clears the bits of free pages, and lets the tree know if it took them for free.
     fn take(&mut self, pages: Range<usize>, told: bool) {
         self.away += pages.len();
-        if let Some(zone) = self.zones.of_mut(pages.start) {
-            zone.set_run_free(pages.clone(), false);
+        if let Some(section) = self.sections.of_mut(pages.start) {
+            section.set_run_free(pages.clone(), false);
             if told {
-                zone.told_run(pages);
+                section.told_run(pages);
             }
-        }
-    }
-
-    /// As [`PageAllocator::alloc_pages_at`](allocator_core::PageAllocator::alloc_pages_at).
-    ///
-    /// # Errors
-    ///
-    /// As there.
-    pub(crate) fn alloc_pages_at(&mut self, base: usize, num_pages: usize, align_pow2: usize) -> AllocResult<usize> {
-        if !is_request(num_pages, align_pow2, PAGE_SIZE) || !is_aligned(base, align_pow2) {
-            return Err(AllocError::InvalidParam);
-        }
-        let pages = Self::pages(base, num_pages).ok_or(AllocError::InvalidParam)?;
-        let zone = self.zones.managing(&pages).ok_or(AllocError::InvalidParam)?;
-        if !zone.all_free(pages.clone()) {
-            return Err(AllocError::NoMemory);
-        }
-        self.empty_stocks();
-        self.take(pages, true);
-        Ok(base)
-    }
-
-    /// As [`PageAllocator::dealloc_pages`](allocator_core::PageAllocator::dealloc_pages).
-    ///
-    /// # Errors
-    ///
-    /// As there.
-    #[inline]
-    pub(crate) fn dealloc_pages(&mut self, pos: usize, num_pages: usize) -> AllocResult {
-        if num_pages != 1 || !is_aligned(pos, PAGE_SIZE) {
-            return self.dealloc_run(pos, num_pages);
-        }
-        match self.pages.push(pos / PAGE_SIZE) {
-            Some(answer) => answer,
-            None => self.dealloc_page(pos / PAGE_SIZE),
         }
     }
 
@@ -202,12 +208,12 @@ impl<P: Policy, const PAGE_SIZE: usize> Frames<'_, P, PAGE_SIZE> {
     #[inline(never)]
     fn dealloc_page(&mut self, page: usize) -> AllocResult {
         let managed = page..page.checked_add(1).ok_or(AllocError::NotAllocated)?;
-        if self.zones.managing(&managed).is_none_or(|zone| zone.is_free(page)) {
+        if self.sections.managing(&managed).is_none_or(|section| section.is_free(page)) {
             return Err(AllocError::NotAllocated);
         }
         self.empty_small();
-        let zone = self.zones.of(page).ok_or(AllocError::NotAllocated)?;
-        self.pages.serve(zone, page);
+        let section = self.sections.of(page).ok_or(AllocError::NotAllocated)?;
+        self.pages.serve(section, page);
         self.pages.push(page).unwrap_or(Err(AllocError::NotAllocated))
     }
 
@@ -217,20 +223,20 @@ impl<P: Policy, const PAGE_SIZE: usize> Frames<'_, P, PAGE_SIZE> {
             return Err(AllocError::InvalidParam);
         }
         let pages = Self::pages(pos, num_pages).ok_or(AllocError::NotAllocated)?;
-        let zone = self.zones.of(pages.start).ok_or(AllocError::NotAllocated)?;
-        if !zone.extents.contain(&pages) || !zone.none_free(pages.clone()) {
+        let section = self.sections.of(pages.start).ok_or(AllocError::NotAllocated)?;
+        if !section.extents.contain(&pages) || !section.none_free(pages.clone()) {
             return Err(AllocError::NotAllocated);
         }
         // A block that was served from its start is one that will be wanted again, wherever the lowest does not matter.
         let whole = P::LOWEST_FIRST || is_aligned(pages.start, num_pages.next_power_of_two());
-        let short = num_pages < CHUNK_PAGES && whole;
+        let short = num_pages < LEAF_PAGES && whole;
         if short && !self.runs.takes(num_pages) {
             // Before the bits are set, which the tree would else be told of.
             self.empty_small();
             self.runs.set(num_pages, 0, 0);
         }
-        let zone = self.zones.of_mut(pages.start).ok_or(AllocError::NotAllocated)?;
-        zone.set_run_free(pages.clone(), true);
+        let section = self.sections.of_mut(pages.start).ok_or(AllocError::NotAllocated)?;
+        section.set_run_free(pages.clone(), true);
         self.away -= num_pages;
         if short {
             self.runs.push(pages.start);
@@ -244,8 +250,8 @@ impl<P: Policy, const PAGE_SIZE: usize> Frames<'_, P, PAGE_SIZE> {
             return Ok(());
         }
         self.empty_small();
-        if let Some(zone) = self.zones.of_mut(pages.start) {
-            zone.told_run(pages.clone());
+        if let Some(section) = self.sections.of_mut(pages.start) {
+            section.told_run(pages.clone());
         }
         self.told_free(pages.start);
         Ok(())
@@ -264,22 +270,22 @@ impl<P: Policy, const PAGE_SIZE: usize> Frames<'_, P, PAGE_SIZE> {
         self.empty_blocks();
     }
 
-    /// Tells the tree of the pages and the short runs in stock: of both, as it is told of a chunk by its bits.
+    /// Tells the tree of the pages and the short runs in stock: of both, as it is told of a leaf by its bits.
     fn empty_small(&mut self) {
         let first = self.pages.iter().next();
-        if let Some(zone) = first.and_then(|page| self.zones.of_mut(page)) {
+        if let Some(section) = first.and_then(|page| self.sections.of_mut(page)) {
             let mut lowest = usize::MAX;
             self.away -= self.pages.len();
             while let Some(page) = self.pages.take_out() {
                 lowest = lowest.min(page);
-                zone.told_page(page);
+                section.told_page(page);
             }
             self.told_free(lowest);
         }
         let num_pages = self.runs.num_pages();
         while let Some(page) = self.runs.take_out() {
-            if let Some(zone) = self.zones.of_mut(page) {
-                zone.told_run(page..page + num_pages);
+            if let Some(section) = self.sections.of_mut(page) {
+                section.told_run(page..page + num_pages);
             }
             self.told_free(page);
         }
@@ -288,8 +294,8 @@ impl<P: Policy, const PAGE_SIZE: usize> Frames<'_, P, PAGE_SIZE> {
     fn empty_blocks(&mut self) {
         let pages = 1 << self.blocks.order();
         while let Some(page) = self.blocks.take_out() {
-            if let Some(zone) = self.zones.of_mut(page) {
-                zone.told_run(page..page + pages);
+            if let Some(section) = self.sections.of_mut(page) {
+                section.told_run(page..page + pages);
             }
             self.told_free(page);
         }

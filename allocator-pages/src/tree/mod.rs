@@ -1,4 +1,4 @@
-//! The tree above the chunks of a zone: for each node the order of its largest free block, and what an engine wants to
+//! The tree above the leaves of a section: for each node the order of its largest free block, and what an engine wants to
 //! know besides.
 //!
 //! # The order of a node
@@ -17,11 +17,13 @@
 
 use core::ops::Range;
 
-use crate::chunk::{CHUNK_ORDER, Chunk};
-use crate::shape::{LEVELS, Shape, Span};
+use crate::leaf::{LEAF_ORDER, LeafBits};
+use shape::{LEVELS, Shape, Span};
+
+pub(crate) mod shape;
 
 /// What a tree knows of a node beside the order of its largest block.
-pub(crate) trait Node: Copy + PartialEq {
+pub trait Node: Copy + PartialEq {
     /// The number of words of a node of each level, at most 2.
     const WORDS: [usize; LEVELS];
 
@@ -31,8 +33,8 @@ pub(crate) trait Node: Copy + PartialEq {
     /// A node of `pages` pages, all free.
     fn free(pages: usize) -> Self;
 
-    /// A chunk.
-    fn of_chunk(chunk: &Chunk) -> Self;
+    /// A leaf.
+    fn of_leaf(leaf: &LeafBits) -> Self;
 
     /// The parent of eight nodes of this level, whose words these are.
     fn join(level: usize, children: &[u64]) -> Self;
@@ -55,7 +57,7 @@ impl Node for () {
 
     fn free(_: usize) -> Self {}
 
-    fn of_chunk(_: &Chunk) -> Self {}
+    fn of_leaf(_: &LeafBits) -> Self {}
 
     fn join(_: usize, _: &[u64]) -> Self {}
 
@@ -75,12 +77,12 @@ pub(crate) type Siblings = [u64; 16];
 #[must_use]
 #[inline]
 pub(crate) const fn node_pages(level: usize) -> usize {
-    1 << (CHUNK_ORDER + 3 * level)
+    1 << (LEAF_ORDER + 3 * level)
 }
 
 /// The byte of a node of this level whose pages are all free.
 const fn full(level: usize) -> u8 {
-    (CHUNK_ORDER + 3 * level + 1) as u8
+    (LEAF_ORDER + 3 * level + 1) as u8
 }
 
 const ONES: u64 = 0x0101_0101_0101_0101;
@@ -137,7 +139,7 @@ const fn join_orders(siblings: u64, level: usize) -> u8 {
     full + (groups(free, 8) != 0) as u8 + (groups(free, 4) != 0) as u8 + (groups(free, 2) != 0) as u8
 }
 
-/// A zone's tree, for reading.
+/// A section's tree, for reading.
 #[derive(Clone, Copy)]
 pub(crate) struct Tree<'z> {
     pub(crate) shape: &'z Shape,
@@ -189,7 +191,7 @@ impl Tree<'_> {
         &edge[..8 * words]
     }
 
-    /// Computes every node above the chunks again.
+    /// Computes every node above the leaves again.
     pub(crate) fn validate<N: Node>(&self) -> Result<(), &'static str> {
         for level in 1..self.shape.levels {
             let span = self.shape.span(level);
@@ -206,7 +208,7 @@ impl Tree<'_> {
         Ok(())
     }
 
-    /// The lowest chunk that has a free block of `order`, or is the first of those that make it up. O(levels).
+    /// The lowest leaf that has a free block of `order`, or is the first of those that make it up. O(levels).
     pub(crate) fn find_block(&self, order: usize) -> Option<usize> {
         let code = order as u8 + 1;
         let top = self.shape.top();
@@ -214,7 +216,7 @@ impl Tree<'_> {
         let mut node = (roots.first..roots.end()).find(|&node| self.order(top, node) >= code)?;
         for level in (0..top).rev() {
             let siblings = self.siblings(level, node);
-            let node_order = CHUNK_ORDER + 3 * level;
+            let node_order = LEAF_ORDER + 3 * level;
             let index = if order > node_order {
                 // The block is the node itself, or a group of its children.
                 let free = gather(at_least(siblings, full(level)));
@@ -229,7 +231,7 @@ impl Tree<'_> {
     }
 }
 
-/// A zone's tree, for writing.
+/// A section's tree, for writing.
 pub(crate) struct TreeMut<'z> {
     pub(crate) shape: &'z Shape,
     pub(crate) words: &'z mut [u64],
@@ -246,9 +248,9 @@ impl TreeMut<'_> {
         &mut self.words[self.shape.orders_at[level] as usize + (parent - first)]
     }
 
-    /// Sets the byte of a chunk, and those of its ancestors where they change. O(levels).
-    pub(crate) fn set_order(&mut self, chunk: usize, code: u8) {
-        let (mut node, mut code) = (chunk, code);
+    /// Sets the byte of a leaf, and those of its ancestors where they change. O(levels).
+    pub(crate) fn set_order(&mut self, leaf: usize, code: u8) {
+        let (mut node, mut code) = (leaf, code);
         for level in 0..self.shape.levels {
             let siblings = self.siblings_mut(level, node >> 3);
             let shift = 8 * (node & 7);
@@ -262,11 +264,11 @@ impl TreeMut<'_> {
         }
     }
 
-    /// Makes the byte of a chunk at least `code`.
-    pub(crate) fn raise_order(&mut self, chunk: usize, code: u8) {
-        let siblings = *self.siblings_mut(0, chunk >> 3);
-        if ((siblings >> (8 * (chunk & 7))) as u8) < code {
-            self.set_order(chunk, code);
+    /// Makes the byte of a leaf at least `code`.
+    pub(crate) fn raise_order(&mut self, leaf: usize, code: u8) {
+        let siblings = *self.siblings_mut(0, leaf >> 3);
+        if ((siblings >> (8 * (leaf & 7))) as u8) < code {
+            self.set_order(leaf, code);
         }
     }
 
@@ -279,9 +281,9 @@ impl TreeMut<'_> {
         N::join(level, self.read().children::<N>(level, parent, &mut [0; 16]))
     }
 
-    /// Sets what else is known of a chunk, and of its ancestors where it changes. O(levels).
-    pub(crate) fn set_node<N: Node>(&mut self, chunk: usize, value: N) {
-        let (mut node, mut new) = (chunk, value);
+    /// Sets what else is known of a leaf, and of its ancestors where it changes. O(levels).
+    pub(crate) fn set_node<N: Node>(&mut self, leaf: usize, value: N) {
+        let (mut node, mut new) = (leaf, value);
         for level in 0..self.shape.levels {
             let old = self.read().node::<N>(level, node);
             if old == new {
@@ -296,13 +298,13 @@ impl TreeMut<'_> {
         }
     }
 
-    /// Sets `chunks` to all free or all taken, and their ancestors. O(chunks), a few bytes for each.
-    pub(crate) fn set_all<N: Node>(&mut self, chunks: Range<usize>, free: bool) {
-        if chunks.is_empty() {
+    /// Sets `leaves` to all free or all taken, and their ancestors. O(leaves), a few bytes for each.
+    pub(crate) fn set_all<N: Node>(&mut self, leaves: Range<usize>, free: bool) {
+        if leaves.is_empty() {
             return;
         }
         // At each level, the nodes all of which are set, and around them those that some of it is set of.
-        let (mut whole, mut touched) = (chunks.clone(), Span { first: chunks.start, len: chunks.len() });
+        let (mut whole, mut touched) = (leaves.clone(), Span { first: leaves.start, len: leaves.len() });
         for level in 0..self.shape.levels {
             if level > 0 {
                 touched = touched.parents();

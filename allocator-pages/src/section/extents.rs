@@ -1,4 +1,4 @@
-//! Which pages of a zone are managed: extents of page numbers, sorted, none touching another.
+//! Which pages of a section are managed: extents of page numbers, sorted, none touching another.
 
 use core::ops::Range;
 
@@ -11,7 +11,7 @@ struct Extent {
     end: usize,
 }
 
-/// The extents of a zone.
+/// The extents of a section.
 ///
 /// # Invariants
 ///
@@ -23,7 +23,7 @@ pub(crate) struct Extents {
 }
 
 impl Extents {
-    /// How many disjoint extents a zone can tell apart.
+    /// How many disjoint extents a section can tell apart.
     pub(crate) const MOST: usize = 64;
 
     pub(crate) const fn new() -> Self {

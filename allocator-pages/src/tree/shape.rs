@@ -1,23 +1,23 @@
-//! Where the parts of a zone's metadata lie.
+//! Where the parts of a section's metadata lie.
 //!
-//! Above the chunks stands a tree of fan-out 8. Its nodes are numbered by address: node `i` of level `l` covers the chunks
+//! Above the leaves stands a tree of fan-out 8. Its nodes are numbered by address: node `i` of level `l` covers the leaves
 //! `i << 3l .. (i + 1) << 3l` of the address space, so that a block that is aligned lies in one node, or is made of whole
-//! ones. A zone has the nodes that its chunks need, level by level, up to the first level of one node, or of two that
+//! ones. A section has the nodes that its leaves need, level by level, up to the first level of one node, or of two that
 //! have different parents:
 //!
 //! ```text
 //!   level 2                                  │ node 0                                    │
 //!   level 1        │ node 0                  │ node 1                    │ node 2        │
-//!   level 0        │ 5 │ 6 │ 7 │ 8 │ 9 │ 10 │ 11 │ 12 │ 13 │ 14 │ 15 │ 16 │ 17 │     chunks 5..=17
+//!   level 0        │ 5 │ 6 │ 7 │ 8 │ 9 │ 10 │ 11 │ 12 │ 13 │ 14 │ 15 │ 16 │ 17 │     leaves 5..=17
 //! ```
 
-use crate::chunk::{CHUNK_ORDER, CHUNK_PAGES};
+use crate::leaf::{LEAF_ORDER, LEAF_PAGES};
 
 /// The most levels that a tree can have.
-pub(crate) const LEVELS: usize = (usize::BITS as usize - CHUNK_ORDER).div_ceil(3) + 1;
+pub(crate) const LEVELS: usize = (usize::BITS as usize - LEAF_ORDER).div_ceil(3) + 1;
 
-/// The words of a chunk's bits.
-pub(crate) const CHUNK_WORDS: usize = CHUNK_PAGES / 64;
+/// The words of a leaf's bits.
+pub(crate) const LEAF_WORDS: usize = LEAF_PAGES / 64;
 
 /// Nodes of one level with successive numbers; at least one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,11 +29,11 @@ pub(crate) struct Span {
 }
 
 impl Span {
-    /// The chunks that the pages `first..end`, at least one, lie in.
+    /// The leaves that the pages `first..end`, at least one, lie in.
     #[must_use]
     pub(crate) const fn of_pages(first: usize, end: usize) -> Self {
-        let first_chunk = first / CHUNK_PAGES;
-        Self { first: first_chunk, len: (end - 1) / CHUNK_PAGES - first_chunk + 1 }
+        let first_chunk = first / LEAF_PAGES;
+        Self { first: first_chunk, len: (end - 1) / LEAF_PAGES - first_chunk + 1 }
     }
 
     /// The node behind the last.
@@ -61,11 +61,11 @@ impl Span {
     }
 }
 
-/// The number of words that the tree and the bits of `chunks` take, if every node of level `l` has `node_words[l]` words
+/// The number of words that the tree and the bits of `leaves` take, if every node of level `l` has `node_words[l]` words
 /// beside the byte of its order. `None` where that is too many.
-const fn words_of(chunks: Span, node_words: &[usize; LEVELS]) -> Option<usize> {
-    let Some(mut words) = chunks.len.checked_mul(CHUNK_WORDS) else { return None };
-    let (mut level, mut span) = (0, chunks);
+const fn words_of(leaves: Span, node_words: &[usize; LEVELS]) -> Option<usize> {
+    let Some(mut words) = leaves.len.checked_mul(LEAF_WORDS) else { return None };
+    let (mut level, mut span) = (0, leaves);
     loop {
         // The orders of eight siblings share a word.
         let row = span.parents().len + span.len * node_words[level];
@@ -85,8 +85,8 @@ const fn words_of(chunks: Span, node_words: &[usize; LEVELS]) -> Option<usize> {
 /// at each level.
 #[must_use]
 pub(crate) const fn most_words(num_pages: usize, node_words: &[usize; LEVELS]) -> usize {
-    let mut len = (num_pages.saturating_add(CHUNK_PAGES - 2)) / CHUNK_PAGES + 1;
-    let mut words = len.saturating_mul(CHUNK_WORDS);
+    let mut len = (num_pages.saturating_add(LEAF_PAGES - 2)) / LEAF_PAGES + 1;
+    let mut words = len.saturating_mul(LEAF_WORDS);
     let mut level = 0;
     loop {
         let parents = (len + 6) / 8 + 1;
@@ -100,11 +100,11 @@ pub(crate) const fn most_words(num_pages: usize, node_words: &[usize; LEVELS]) -
     }
 }
 
-/// The parts of a zone's metadata: the bits of its chunks, then the tree: for each level the orders of the nodes, one byte
+/// The parts of a section's metadata: the bits of its leaves, then the tree: for each level the orders of the nodes, one byte
 /// each, then for each level what else is known of them.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Shape {
-    pub(crate) chunks: Span,
+    pub(crate) leaves: Span,
     pub(crate) levels: usize,
     /// Where the levels are, in words from the start of the tree.
     pub(crate) orders_at: [u32; LEVELS],
@@ -115,12 +115,12 @@ pub(crate) struct Shape {
 
 impl Shape {
     /// The parts, the first of them `start` words into the metadata. `None` where they would end behind word `limit`.
-    pub(crate) fn new(chunks: Span, node_words: &[usize; LEVELS], start: usize, limit: usize) -> Option<Self> {
-        let end = words_of(chunks, node_words)?.checked_add(start)?;
+    pub(crate) fn new(leaves: Span, node_words: &[usize; LEVELS], start: usize, limit: usize) -> Option<Self> {
+        let end = words_of(leaves, node_words)?.checked_add(start)?;
         if end > limit || u32::try_from(end).is_err() {
             return None;
         }
-        let mut shape = Self { chunks, levels: 0, orders_at: [0; LEVELS], nodes_at: [0; LEVELS], end };
+        let mut shape = Self { leaves, levels: 0, orders_at: [0; LEVELS], nodes_at: [0; LEVELS], end };
         let mut at = 0;
         loop {
             let span = shape.span(shape.levels);
@@ -135,14 +135,14 @@ impl Shape {
             shape.nodes_at[level] = at as u32;
             at += shape.span(level).len * words;
         }
-        debug_assert_eq!(start + chunks.len * CHUNK_WORDS + at, end);
+        debug_assert_eq!(start + leaves.len * LEAF_WORDS + at, end);
         Some(shape)
     }
 
     /// The nodes of a level.
     #[inline]
     pub(crate) fn span(&self, level: usize) -> Span {
-        self.chunks.ancestors(level)
+        self.leaves.ancestors(level)
     }
 
     /// The level of the roots.
@@ -185,9 +185,9 @@ mod tests {
                 assert_eq!(shape.nodes_at[level] as usize, at);
                 at += shape.span(level).len;
             }
-            assert_eq!(shape.end, 10 + shape.chunks.len * CHUNK_WORDS + at);
+            assert_eq!(shape.end, 10 + shape.leaves.len * LEAF_WORDS + at);
             assert!(shape.span(shape.top()).is_top());
-            assert!(Shape::new(shape.chunks, &NODE_WORDS, 10, shape.end - 1).is_none());
+            assert!(Shape::new(shape.leaves, &NODE_WORDS, 10, shape.end - 1).is_none());
         }
     }
 }

@@ -1,17 +1,17 @@
-//! A zone: pages in a row, and the metadata that tells which of them are managed and which are free.
+//! A section: pages in a row, and the metadata that tells which of them are managed and which are free.
 //!
 //! ```text
-//!   metadata of a zone, in words of 64 bits
+//!   metadata of a section, in words of 64 bits
 //!   ┌────────┬─────────────────────────────┬──────────────────────────┬──────────────────────────┐
 //!   │ header │ bits, one for each page     │ orders, a byte for each  │ nodes, what the engine   │
-//!   │        │ of the zone's chunks        │ node, level by level     │ adds, level by level     │
+//!   │        │ of the section's leaves        │ node, level by level     │ adds, level by level     │
 //!   └────────┴─────────────────────────────┴──────────────────────────┴──────────────────────────┘
 //! ```
 //!
 //! # Invariants
 //!
 //! - A bit is set iff its page is managed and free.
-//! - The tree is what follows from the bits, as it was when the tree was told last: see [`Frames`](crate::engine::Frames).
+//! - The tree is what follows from the bits, as it was when the tree was told last: see [`PageEngine`](crate::engine::PageEngine).
 
 use core::marker::PhantomData;
 use core::mem::size_of;
@@ -19,15 +19,18 @@ use core::ops::Range;
 use core::ptr::NonNull;
 use core::slice;
 
-use crate::chunk::{CHUNK_PAGES, Chunk, largest_order, order_around};
-use crate::extents::Extents;
-use crate::shape::{CHUNK_WORDS, Shape, Span, most_words};
+use crate::leaf::{LEAF_PAGES, LeafBits, largest_order, order_around};
+use extents::Extents;
+
+mod extents;
+pub(crate) mod list;
+use crate::tree::shape::{LEAF_WORDS, Shape, Span, most_words};
 use crate::tree::{Node, Tree, TreeMut};
 
-/// The header of a zone; the other parts lie behind it.
+/// The header of a section; the other parts lie behind it.
 #[derive(Debug)]
-pub(crate) struct Zone<N> {
-    /// The zone with the next higher pages.
+pub(crate) struct Section<N> {
+    /// The section with the next higher pages.
     pub(crate) next: Option<NonNull<Self>>,
     /// The pages that the metadata themselves lie in, where they lie in the region; empty otherwise.
     pub(crate) own: Range<usize>,
@@ -40,7 +43,7 @@ pub(crate) struct Zone<N> {
     node: PhantomData<N>,
 }
 
-impl<N: Node> Zone<N> {
+impl<N: Node> Section<N> {
     const HEADER_WORDS: usize = size_of::<Self>().div_ceil(8);
 
     /// The most words that the metadata of `num_pages` pages can need.
@@ -51,8 +54,8 @@ impl<N: Node> Zone<N> {
     /// The number of pages from `first` that `words` words can describe, at most `limit`. O(log² of it).
     pub(crate) fn capacity(first: usize, words: usize, limit: usize) -> usize {
         let fits = |pages: usize| {
-            let chunks = Span::of_pages(first, first + pages);
-            Shape::new(chunks, &N::WORDS, Self::HEADER_WORDS, words).is_some()
+            let leaves = Span::of_pages(first, first + pages);
+            Shape::new(leaves, &N::WORDS, Self::HEADER_WORDS, words).is_some()
         };
         let (mut low, mut high) = (0, limit.min(usize::MAX - first));
         while low < high {
@@ -66,21 +69,21 @@ impl<N: Node> Zone<N> {
         low
     }
 
-    /// Writes the metadata of a zone for `window` to `words`, with no page managed but `managed`, all of it free.
+    /// Writes the metadata of a section for `window` to `words`, with no page managed but `managed`, all of it free.
     ///
     /// `None` where the words do not suffice. O(words).
     ///
     /// # Safety
     ///
-    /// The words may be written, and are the zone's, for as long as it is used; they are aligned for a header.
+    /// The words may be written, and are the section's, for as long as it is used; they are aligned for a header.
     pub(crate) unsafe fn create(
         words: NonNull<[u64]>,
         window: Range<usize>,
         managed: Range<usize>,
         own: Range<usize>,
     ) -> Option<NonNull<Self>> {
-        let chunks = Span::of_pages(window.start, window.end);
-        let shape = Shape::new(chunks, &N::WORDS, Self::HEADER_WORDS, words.len())?;
+        let leaves = Span::of_pages(window.start, window.end);
+        let shape = Shape::new(leaves, &N::WORDS, Self::HEADER_WORDS, words.len())?;
         let mut extents = Extents::new();
         extents.insert(managed.clone()).ok()?;
         let start = words.cast::<u64>();
@@ -91,11 +94,11 @@ impl<N: Node> Zone<N> {
         }
         // SAFETY: as above: the parts behind the header lie in the caller's words.
         unsafe {
-            let behind = start.add(Self::HEADER_WORDS + chunks.len * CHUNK_WORDS);
-            behind.write_bytes(0, shape.end - Self::HEADER_WORDS - chunks.len * CHUNK_WORDS);
-            let zone = &mut *header.as_ptr();
-            zone.fill_bits(start.add(Self::HEADER_WORDS), managed.clone());
-            zone.told_run(managed);
+            let behind = start.add(Self::HEADER_WORDS + leaves.len * LEAF_WORDS);
+            behind.write_bytes(0, shape.end - Self::HEADER_WORDS - leaves.len * LEAF_WORDS);
+            let section = &mut *header.as_ptr();
+            section.fill_bits(start.add(Self::HEADER_WORDS), managed.clone());
+            section.told_run(managed);
         }
         Some(header)
     }
@@ -106,8 +109,8 @@ impl<N: Node> Zone<N> {
     ///
     /// The words of the bits start at `bits`, and may be written.
     unsafe fn fill_bits(&self, bits: NonNull<u64>, free: Range<usize>) {
-        let first = self.shape.chunks.first * CHUNK_PAGES;
-        let words = self.shape.chunks.len * CHUNK_WORDS;
+        let first = self.shape.leaves.first * LEAF_PAGES;
+        let words = self.shape.leaves.len * LEAF_WORDS;
         let (start, end) = (free.start - first, free.end - first);
         let (low, high) = (start.div_ceil(64), end / 64);
         // SAFETY: `low..high` and what is around it are words of the bits.
@@ -131,37 +134,37 @@ impl<N: Node> Zone<N> {
         }
     }
 
-    /// The first page of the first chunk: bit 0.
+    /// The first page of the first leaf: bit 0.
     #[inline]
     pub(crate) fn first_page(&self) -> usize {
-        self.shape.chunks.first * CHUNK_PAGES
+        self.shape.leaves.first * LEAF_PAGES
     }
 
-    pub(crate) fn chunks(&self) -> Span {
-        self.shape.chunks
+    pub(crate) fn leaves(&self) -> Span {
+        self.shape.leaves
     }
 
     /// Where the bits are.
     pub(crate) fn bits_ptr(&self) -> NonNull<u64> {
-        // SAFETY: the bits lie behind the header, in the zone's words.
+        // SAFETY: the bits lie behind the header, in the section's words.
         unsafe { self.words.add(Self::HEADER_WORDS) }
     }
 
-    /// The bits of all chunks.
+    /// The bits of all leaves.
     #[inline]
     pub(crate) fn bits(&self) -> &[u64] {
-        // SAFETY: the words behind the header are the zone's, and initialised; shared, as the zone is.
+        // SAFETY: the words behind the header are the section's, and initialised; shared, as the section is.
         unsafe {
-            slice::from_raw_parts(self.words.as_ptr().add(Self::HEADER_WORDS), self.shape.chunks.len * CHUNK_WORDS)
+            slice::from_raw_parts(self.words.as_ptr().add(Self::HEADER_WORDS), self.shape.leaves.len * LEAF_WORDS)
         }
     }
 
     #[inline]
     fn bits_mut(&mut self) -> &mut [u64] {
-        // SAFETY: the words behind the header are the zone's, and initialised; mutably borrowed, as the zone is.
+        // SAFETY: the words behind the header are the section's, and initialised; mutably borrowed, as the section is.
         unsafe {
             let bits = self.words.as_ptr().add(Self::HEADER_WORDS);
-            slice::from_raw_parts_mut(bits, self.shape.chunks.len * CHUNK_WORDS)
+            slice::from_raw_parts_mut(bits, self.shape.leaves.len * LEAF_WORDS)
         }
     }
 
@@ -183,7 +186,7 @@ impl<N: Node> Zone<N> {
     /// The word at which the tree starts.
     #[inline]
     fn tree_at(&self) -> usize {
-        Self::HEADER_WORDS + self.shape.chunks.len * CHUNK_WORDS
+        Self::HEADER_WORDS + self.shape.leaves.len * LEAF_WORDS
     }
 
     #[inline]
@@ -191,14 +194,14 @@ impl<N: Node> Zone<N> {
         self.shape.end - self.tree_at()
     }
 
-    /// The bits of a chunk.
+    /// The bits of a leaf.
     #[inline]
-    pub(crate) fn chunk(&self, chunk: usize) -> &Chunk {
-        let at = (chunk - self.shape.chunks.first) * CHUNK_WORDS;
-        self.bits()[at..].first_chunk().unwrap_or(&[0; CHUNK_WORDS])
+    pub(crate) fn leaf(&self, leaf: usize) -> &LeafBits {
+        let at = (leaf - self.shape.leaves.first) * LEAF_WORDS;
+        self.bits()[at..].first_chunk().unwrap_or(&[0; LEAF_WORDS])
     }
 
-    /// Whether a page of the zone is free.
+    /// Whether a page of the section is free.
     #[inline]
     pub(crate) fn is_free(&self, page: usize) -> bool {
         let bit = page - self.first_page();
@@ -216,13 +219,13 @@ impl<N: Node> Zone<N> {
         })
     }
 
-    /// Whether all of `pages`, of this zone, are free. O(words).
+    /// Whether all of `pages`, of this section, are free. O(words).
     pub(crate) fn all_free(&self, pages: Range<usize>) -> bool {
         let bits = self.bits();
         self.masks(pages).all(|(word, mask)| bits[word] & mask == mask)
     }
 
-    /// Whether none of `pages`, of this zone, is free. O(words).
+    /// Whether none of `pages`, of this section, is free. O(words).
     pub(crate) fn none_free(&self, pages: Range<usize>) -> bool {
         let bits = self.bits();
         self.masks(pages).all(|(word, mask)| bits[word] & mask == 0)
@@ -286,36 +289,36 @@ impl<N: Node> Zone<N> {
 
     /// Tells the tree that a page is free, which it did not know. O(levels).
     pub(crate) fn told_page(&mut self, page: usize) {
-        let chunk = page / CHUNK_PAGES;
-        let bits = *self.chunk(chunk);
-        let order = order_around(&bits, page % CHUNK_PAGES);
+        let leaf = page / LEAF_PAGES;
+        let bits = *self.leaf(leaf);
+        let order = order_around(&bits, page % LEAF_PAGES);
         let mut tree = self.tree_mut();
-        tree.raise_order(chunk, order as u8 + 1);
-        tree.set_node(chunk, N::of_chunk(&bits));
+        tree.raise_order(leaf, order as u8 + 1);
+        tree.set_node(leaf, N::of_leaf(&bits));
     }
 
-    /// Tells the tree what `bits` say of a chunk. O(levels).
-    pub(crate) fn told_chunk(&mut self, chunk: usize, bits: &Chunk) {
+    /// Tells the tree what `bits` say of a leaf. O(levels).
+    pub(crate) fn told_leaf(&mut self, leaf: usize, bits: &LeafBits) {
         let mut tree = self.tree_mut();
-        tree.set_order(chunk, largest_order(bits).map_or(0, |order| order as u8 + 1));
-        tree.set_node(chunk, N::of_chunk(bits));
+        tree.set_order(leaf, largest_order(bits).map_or(0, |order| order as u8 + 1));
+        tree.set_node(leaf, N::of_leaf(bits));
     }
 
-    /// Tells the tree that the bits of `pages` have changed, all to the same. O(chunks).
+    /// Tells the tree that the bits of `pages` have changed, all to the same. O(leaves).
     pub(crate) fn told_run(&mut self, pages: Range<usize>) {
-        let (mut first, mut end) = (pages.start / CHUNK_PAGES, pages.end.div_ceil(CHUNK_PAGES));
-        if !pages.start.is_multiple_of(CHUNK_PAGES) {
-            let bits = *self.chunk(first);
-            self.told_chunk(first, &bits);
+        let (mut first, mut end) = (pages.start / LEAF_PAGES, pages.end.div_ceil(LEAF_PAGES));
+        if !pages.start.is_multiple_of(LEAF_PAGES) {
+            let bits = *self.leaf(first);
+            self.told_leaf(first, &bits);
             first += 1;
         }
-        if !pages.end.is_multiple_of(CHUNK_PAGES) && first < end {
+        if !pages.end.is_multiple_of(LEAF_PAGES) && first < end {
             end -= 1;
-            let bits = *self.chunk(end);
-            self.told_chunk(end, &bits);
+            let bits = *self.leaf(end);
+            self.told_leaf(end, &bits);
         }
         if first < end {
-            let free = self.is_free(first * CHUNK_PAGES);
+            let free = self.is_free(first * LEAF_PAGES);
             self.tree_mut().set_all::<N>(first..end, free);
         }
     }

@@ -1,0 +1,99 @@
+//! The sections of an allocator, a list sorted by address: the one place where they are reached through their pointers.
+
+use core::ops::Range;
+use core::ptr::NonNull;
+
+use crate::section::Section;
+use crate::tree::Node;
+
+/// The sections of an allocator.
+///
+/// # Invariants
+///
+/// - Every section of the list is initialised, belongs to the list alone, and is in it once.
+/// - Their windows ascend, and are disjoint.
+pub(crate) struct SectionList<N> {
+    first: Option<NonNull<Section<N>>>,
+}
+
+impl<N: Node> SectionList<N> {
+    pub(crate) const fn new() -> Self {
+        Self { first: None }
+    }
+
+    /// The sections, by address.
+    #[inline]
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Section<N>> + '_ {
+        // SAFETY: the sections of the list are initialised, and shared as the list is.
+        let at = |section: NonNull<Section<N>>| unsafe { section.as_ref() };
+        core::iter::successors(self.first.map(at), move |section| section.next.map(at))
+    }
+
+    /// The first section of which `holds` does.
+    #[inline]
+    pub(crate) fn find_mut(&mut self, holds: impl Fn(&Section<N>) -> bool) -> Option<&mut Section<N>> {
+        let mut next = self.first;
+        while let Some(mut section) = next {
+            // SAFETY: the sections of the list are initialised, and borrowed mutably as the list is.
+            let section = unsafe { section.as_mut() };
+            if holds(section) {
+                return Some(section);
+            }
+            next = section.next;
+        }
+        None
+    }
+
+    /// The section whose window `page` lies in.
+    #[inline]
+    pub(crate) fn of(&self, page: usize) -> Option<&Section<N>> {
+        self.iter().find(|section| section.window.contains(&page))
+    }
+
+    /// The section whose window `page` lies in.
+    #[inline]
+    pub(crate) fn of_mut(&mut self, page: usize) -> Option<&mut Section<N>> {
+        self.find_mut(|section| section.window.contains(&page))
+    }
+
+    /// The section of `pages`, if all of them are managed.
+    #[inline]
+    pub(crate) fn managing(&self, pages: &Range<usize>) -> Option<&Section<N>> {
+        self.of(pages.start).filter(|section| section.extents.contain(pages))
+    }
+
+    /// Adds a section.
+    ///
+    /// # Safety
+    ///
+    /// The section is initialised and no one else's, and its window is disjoint from all of the list.
+    pub(crate) unsafe fn link(&mut self, mut section: NonNull<Section<N>>) {
+        // SAFETY: passed on from the caller.
+        let start = unsafe { section.as_ref() }.window.start;
+        let below = self.iter().take_while(|below| below.window.start < start).count();
+        let next = match below.checked_sub(1).and_then(|last| self.nth_mut(last)) {
+            None => self.first.replace(section),
+            Some(last) => last.next.replace(section),
+        };
+        // SAFETY: passed on from the caller; no other reference to the section is alive.
+        unsafe { section.as_mut() }.next = next;
+    }
+
+    /// Lets go of the sections of which `leaves` holds.
+    pub(crate) fn unlink(&mut self, leaves: impl Fn(&Section<N>) -> bool) {
+        loop {
+            let found = self.iter().position(&leaves);
+            let Some(index) = found else { return };
+            let next = self.iter().nth(index).and_then(|section| section.next);
+            match index.checked_sub(1).and_then(|below| self.nth_mut(below)) {
+                None => self.first = next,
+                Some(below) => below.next = next,
+            }
+        }
+    }
+
+    fn nth_mut(&mut self, index: usize) -> Option<&mut Section<N>> {
+        let start = self.iter().nth(index)?.window.start;
+        self.of_mut(start)
+    }
+}
