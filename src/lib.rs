@@ -49,7 +49,8 @@
 
 pub use allocator_core::{
     AllocError, AllocResult, BaseAllocator, ByteAllocator, Growing, Growth, IdAllocator, PageAllocator, PageBacked,
-    Region, RegionTable, address, traits::realloc_by_moving,
+    Region, RegionTable, address,
+    traits::{alloc_pages_in_by_trying, realloc_by_moving},
 };
 
 #[cfg(feature = "bitmap")]

@@ -1,7 +1,7 @@
 //! Checked address arithmetic, and the one place where an address becomes a pointer.
 //!
-//! Everything a caller passes in goes through [`Region::new`] and [`Region::trim`], which refuse what does not fit the
-//! address space, and alignments that are none. The free functions leave that check to their caller.
+//! [`Region::new`] and [`Region::trim`] check what callers pass in: they refuse regions that do not fit the address space,
+//! and alignments that are no powers of two. The free functions leave these checks to their caller.
 
 use core::ptr::{self, NonNull};
 
@@ -67,8 +67,8 @@ pub fn address_of(ptr: NonNull<u8>) -> usize {
 
 /// A pointer to `address`, or `None` for address 0. O(1), no instruction but the test.
 ///
-/// The pointer takes up the provenance that whoever handed the memory over has exposed (an `as usize` cast or
-/// `expose_provenance` does that), so it reaches the whole of that memory, even where the address came from a pointer
+/// The pointer has the provenance that the caller exposed who handed the memory over (an `as usize` cast or
+/// `expose_provenance` does that). So it reaches the whole of that memory, even where the address came from a pointer
 /// that was narrowed to one object.
 #[must_use]
 #[inline]
@@ -76,7 +76,7 @@ pub fn pointer_at(address: usize) -> Option<NonNull<u8>> {
     NonNull::new(ptr::with_exposed_provenance_mut(address))
 }
 
-/// The pointer that a caller hands back, widened again to the memory that it was cut from. O(1), no instruction.
+/// The pointer that a caller hands back, valid again for the whole memory that the block lies in. O(1), no instruction.
 ///
 /// `Box` and references narrow a pointer to the object behind it. An engine that keeps its own data in or beside freed
 /// blocks must not reach them through such a pointer.

@@ -13,7 +13,7 @@ pub enum AllocError {
     InvalidParam,
     /// A region overlaps memory that the allocator already has.
     MemoryOverlap,
-    /// Nothing free fits the request, or what was asked for by its place or number is taken.
+    /// Nothing free fits the request; or the place or the number that was asked for is taken.
     NoMemory,
     /// The pages or ids to give back are not, or not all, allocated.
     NotAllocated,
@@ -32,5 +32,5 @@ impl fmt::Display for AllocError {
 
 impl Error for AllocError {}
 
-/// What an allocator answers: a value, or why there is none.
+/// The answer of an allocator: a value, or the reason why there is none.
 pub type AllocResult<T = ()> = Result<T, AllocError>;

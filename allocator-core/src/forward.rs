@@ -1,4 +1,4 @@
-//! The traits for `&mut A`: whoever takes an allocator by value can be lent one.
+//! The traits for `&mut A`: code that takes an allocator by value can be lent one.
 
 use core::alloc::Layout;
 use core::mem::MaybeUninit;

@@ -6,7 +6,7 @@
 //! | [`traits`] | [`BaseAllocator`], [`ByteAllocator`], [`PageAllocator`], [`IdAllocator`] |
 //! | [`address`] | checked address arithmetic, [`Region`], and the one place where an address becomes a pointer |
 //! | [`regions`] | [`RegionTable`], the memory of an engine that must refuse overlaps |
-//! | `forward` | the traits for `&mut A` |
+//! | `forward` | the traits for `&mut A`, which stands for the allocator behind it |
 //! | [`page_backed`] | [`PageBacked`], a byte allocator made of a page allocator |
 //! | [`growing`] | [`Growing`], a byte allocator that takes pages when it has run out of memory |
 //!
@@ -21,12 +21,7 @@
 //!
 //! /// Takes `num_frames` frames for a DMA buffer that a device with 24 address bits can reach.
 //! fn dma_buffer<P: PageAllocator>(pages: &mut P, num_frames: usize) -> AllocResult<usize> {
-//!     let base = pages.alloc_pages(num_frames, P::PAGE_SIZE)?;
-//!     if base + num_frames * P::PAGE_SIZE <= 1 << 24 {
-//!         return Ok(base);
-//!     }
-//!     pages.dealloc_pages(base, num_frames)?;
-//!     Err(allocator_core::AllocError::NoMemory)
+//!     pages.alloc_pages_in(0..=0xff_ffff, num_frames, P::PAGE_SIZE)
 //! }
 //! ```
 

@@ -1,8 +1,10 @@
-//! The three contracts: bytes, pages, ids.
+//! The traits of allocators: of bytes, of pages, of ids.
 //!
-//! Units are the same everywhere: `start`, `size`, `base`, `pos` and `align_pow2` are bytes (for ids: ids), `num_pages`
-//! counts pages. An allocator that has no memory yet is an empty one: requests give [`AllocError::NoMemory`] (those for
-//! a place, which it does not manage, [`AllocError::InvalidParam`]), statistics give 0, nothing panics.
+//! Units are the same everywhere: `start`, `size`, `base`, `pos`, `within` and `align_pow2` are bytes (for ids: ids),
+//! `num_pages` counts pages.
+//!
+//! An allocator without memory is an empty one. It answers requests with [`AllocError::NoMemory`], and requests for a
+//! given place with [`AllocError::InvalidParam`]; its statistics are 0; nothing panics.
 
 use core::alloc::Layout;
 use core::mem::MaybeUninit;
@@ -12,9 +14,9 @@ use core::ptr::NonNull;
 use crate::address::{Region, align_up, widen};
 use crate::error::{AllocError, AllocResult};
 
-/// Something that manages memory handed to it as regions.
+/// An allocator that manages memory, which callers hand to it as regions.
 ///
-/// Regions come in any number, anywhere, in any order. Ends that do not suit the engine are trimmed inward.
+/// Callers hand over any number of regions, anywhere, in any order. The allocator trims ends that do not suit it inward.
 pub trait BaseAllocator {
     /// Hands over the first region: `size` bytes from address `start`.
     ///
@@ -27,12 +29,12 @@ pub trait BaseAllocator {
     ///
     /// # Safety
     ///
-    /// - The engines that touch what they manage (all byte allocators, and page allocators that keep their metadata in
-    ///   the region) need the region to be readable and writable, its provenance exposed (as a cast to `usize` does),
-    ///   for as long as the allocator may use it; for a reference, that is as long as the allocator behind it. So does a
-    ///   page allocator that is, or comes to be, in an adapter which hands its pages out as blocks
-    ///   ([`PageBacked`](crate::PageBacked), [`Growing`](crate::Growing)).
-    /// - Nothing else uses the region meanwhile, other than through what the allocator hands out.
+    /// For as long as the allocator may use the region (for a reference: the allocator behind it):
+    ///
+    /// - Nothing else uses the region, other than through what the allocator hands out.
+    /// - The region may be read and written, and its provenance is exposed (a cast of its pointer to `usize` does that),
+    ///   if the allocator is a byte allocator, or a page allocator that keeps its metadata in the region, or one whose
+    ///   pages become blocks ([`PageBacked`](crate::PageBacked), [`Growing`](crate::Growing)).
     unsafe fn init(&mut self, start: usize, size: usize) -> AllocResult;
 
     /// Hands over a further region: `size` bytes from address `start`. Before [`init`](Self::init) it is the first.
@@ -53,20 +55,23 @@ pub trait BaseAllocator {
 
 /// Allocates blocks of any size and alignment.
 ///
-/// A request of size 0 is served as size 1. A block *fits* a layout when it was handed out for the layout's alignment
-/// and the layout's size is between the size last asked for and the usable size of that request
+/// A request of size 0 is served as size 1. A block *fits* a layout iff the block was handed out for the layout's
+/// alignment, and the layout's size is between the size last asked for and the usable size of that request
 /// ([`usable_size`](Self::usable_size)).
 ///
 /// # Statistics
 ///
-/// `total = used + available`, in bytes, after every call. `total` is what could be handed out: all memory under
-/// management less fixed bookkeeping; it changes only with [`init`](BaseAllocator::init),
-/// [`add_memory`](BaseAllocator::add_memory) and their reverse, and inside `alloc` for a heap that grows by itself.
-/// `used` is what live blocks take out of circulation, rounding and headers included.
+/// `total = used + available`, in bytes, after every call.
+///
+/// - `total` is what could be handed out: all memory under management less fixed bookkeeping. It changes only with
+///   [`init`](BaseAllocator::init), [`add_memory`](BaseAllocator::add_memory) and their reverse, and inside `alloc` for a
+///   heap that grows by itself.
+/// - `used` is what live blocks take out of circulation, rounding and headers included.
+/// - To ask changes nothing: no statistic allocates, grows the allocator or moves memory.
 ///
 /// # Safety
 ///
-/// Callers turn what an implementation returns into references without looking, so it promises:
+/// Callers make references of what an implementation returns, and check nothing. An implementation promises:
 ///
 /// - a block handed out has at least `layout.size()` bytes (1 where that is 0) and an address that is a multiple of
 ///   `layout.align()`; it lies inside the regions handed over, apart from every live block and from the allocator's
@@ -76,10 +81,13 @@ pub trait BaseAllocator {
 /// - [`alloc_zeroed`](Self::alloc_zeroed) gives zeroes; [`realloc`](Self::realloc) keeps the contents and the
 ///   alignment, returns a pointer to the whole block even if it was given a narrowed one, and leaves the block alone
 ///   when it fails;
+/// - a batch holds what so many calls of [`alloc`](Self::alloc) would return; a resize in place returns the same address;
+/// - a region that [`release_region`](Self::release_region) returns is one that was handed over; no live block lies in
+///   it, and the allocator does not touch it any more;
 /// - no method, those of [`BaseAllocator`] included, calls code that might call back into the same allocator, and none
 ///   unwinds;
-/// - the memory is reached through this value alone: once the value is gone (a `&mut` to an allocator stands for the
-///   allocator behind it), nothing touches the regions any more.
+/// - the memory is reached through this value alone: once the value is gone, nothing touches the regions any more. (A
+///   reference to an allocator stands for the allocator behind it.)
 pub unsafe trait ByteAllocator: BaseAllocator {
     /// Allocates a block that fits `layout`. Its contents are not initialised.
     ///
@@ -161,9 +169,9 @@ pub unsafe trait ByteAllocator: BaseAllocator {
         Err(AllocError::NoMemory)
     }
 
-    /// What a block for `layout` is good for, in bytes: `(asked for, usable)`.
+    /// How many bytes of a block for `layout` may be used: `(asked for, usable)`.
     ///
-    /// `usable >= asked for` where such a block can exist at all; all of it may be used.
+    /// `usable >= asked for` where such a block can exist at all.
     fn usable_size(&self, layout: Layout) -> (usize, usize) {
         (layout.size(), layout.size())
     }
@@ -248,8 +256,8 @@ pub(crate) unsafe fn initialized(entries: &mut [MaybeUninit<NonNull<u8>>]) -> &m
     unsafe { &mut *(core::ptr::from_mut(entries) as *mut [NonNull<u8>]) }
 }
 
-/// [`ByteAllocator::realloc`] the plain way: allocate, copy, give back. For engines whose own `realloc` tries something
-/// better first. O(size).
+/// [`ByteAllocator::realloc`] the plain way: allocates, copies, gives back. An engine calls it where its own `realloc` has
+/// found nothing better. O(size).
 ///
 /// # Errors
 ///
@@ -281,11 +289,15 @@ pub unsafe fn realloc_by_moving<A: ByteAllocator + ?Sized>(
 ///
 /// # Safety
 ///
-/// Callers map and write what an implementation returns, so it promises: every page handed out lies inside the regions
-/// handed over, is not allocated already, and holds none of the allocator's own data; a run is contiguous; its address
-/// is a multiple of the alignment asked for, whatever the length of the run. Until a page is given back the allocator
-/// neither reads nor writes it. As for [`ByteAllocator`], no method calls code that might call back into the same
-/// allocator, none unwinds, and the memory is reached through this value alone.
+/// Callers map and write what an implementation returns, and check nothing. An implementation promises:
+///
+/// - every page handed out lies inside the regions handed over, is not allocated already, and holds none of the
+///   allocator's own data;
+/// - a run is contiguous; its address is a multiple of the alignment asked for, whatever the length of the run;
+/// - a run for a place is at that place, and a run within a range of addresses lies wholly in that range;
+/// - until a page is given back the allocator neither reads nor writes it;
+/// - no method calls code that might call back into the same allocator, and none unwinds;
+/// - the memory is reached through this value alone, as for [`ByteAllocator`].
 pub unsafe trait PageAllocator: BaseAllocator {
     /// The size of a page in bytes, a power of two.
     const PAGE_SIZE: usize;
@@ -356,8 +368,7 @@ pub unsafe trait PageAllocator: BaseAllocator {
     }
 }
 
-/// [`PageAllocator::alloc_pages_in`] the plain way, by trying one place after another. For engines whose own tries
-/// something better first.
+/// [`PageAllocator::alloc_pages_in`] the plain way: tries one place after another.
 ///
 /// # Time complexity
 ///
@@ -400,7 +411,7 @@ pub fn alloc_pages_in_by_trying<P: PageAllocator + ?Sized>(
 
 /// Allocates small integers: thread ids, ports, interrupt vectors.
 ///
-/// Ids are `0..size()`. `size = used + available` after every call. Nothing here is `unsafe`: a wrong id harms no memory.
+/// Ids are `0..size()`. `size = used + available` after every call. No method is `unsafe`: a wrong id harms no memory.
 pub trait IdAllocator {
     /// Allocates `count` adjacent ids, the first a multiple of `align_pow2`, and returns the first.
     ///
