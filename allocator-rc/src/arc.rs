@@ -3,21 +3,20 @@
 use core::mem::MaybeUninit;
 
 use allocator_core::{AllocResult, ByteAllocator};
-use lock_api::{Mutex, RawMutex};
+use allocator_shared::count::AtomicCount;
+use allocator_shared::lock_api::RawMutex;
+use allocator_shared::{DefaultLock, Locked};
 
-use crate::atomic_count::AtomicCount;
-use crate::handle::{Access, Handle, Pools};
-
-/// The lock of an [`AllocatorArc`] that names none: it spins.
-pub type DefaultLock = spin::Mutex<()>;
+use crate::handle::Handle;
 
 /// A shared handle to an engine and its pool, for collections on many threads.
 ///
 /// Clones share the engine: what one has allocated another may free, on whatever thread it is. The pool stays borrowed
 /// until the last handle, and with it the last collection, is gone; then the engine is dropped. A handle is one pointer.
 ///
-/// The engine is behind a lock `R`, held for one call of the engine at a time. It is `Send` and `Sync` where
-/// `lock_api::Mutex<R, A>` is both, that is, where the engine can be sent and the lock is one between threads.
+/// The engine is behind a lock `R`, held for one call of the engine at a time. A block that has to move is copied, and new
+/// memory zeroed, while the lock is free. The handle is `Send` and `Sync` where [`Locked<A, R>`](Locked) is both, that is,
+/// where the engine can be sent and the lock is one between threads.
 ///
 /// # Examples
 ///
@@ -45,23 +44,14 @@ pub type DefaultLock = spin::Mutex<()>;
 /// assert_eq!(heap.used_bytes(), 0);
 /// # Ok::<(), allocator_core::AllocError>(())
 /// ```
-pub struct AllocatorArc<'pool, A, R = DefaultLock>(pub(crate) Handle<'pool, AtomicCount, Mutex<R, Pools<A>>>);
+pub struct AllocatorArc<'pool, A, R = DefaultLock>(pub(crate) Handle<'pool, AtomicCount, Locked<A, R>>);
 
-// SAFETY: a handle gives every thread that has one access to the mutex, and lets the last of them drop it, wherever that
-// is: the mutex must be `Sync` and `Send`, and it is where `Mutex<R, A>` is, for the table of regions beside the engine
-// is `Send`. The count is atomic. The pool is reached through the engine only.
-unsafe impl<A, R> Send for AllocatorArc<'_, A, R> where Mutex<R, A>: Send + Sync {}
+// SAFETY: a handle gives every thread that has one access to `Locked`, and lets the last of them drop it, wherever that is:
+// it must be `Sync` and `Send`. The table of regions is used under its lock, and is `Send`. The count is atomic. The pool is
+// reached through the engine only.
+unsafe impl<A, R> Send for AllocatorArc<'_, A, R> where Locked<A, R>: Send + Sync {}
 // SAFETY: as for `Send`, for a shared handle can be cloned.
-unsafe impl<A, R> Sync for AllocatorArc<'_, A, R> where Mutex<R, A>: Send + Sync {}
-
-impl<R: RawMutex, A: ByteAllocator> Access for Mutex<R, Pools<A>> {
-    type Engine = A;
-
-    #[inline]
-    unsafe fn with<T>(&self, call: impl FnOnce(&mut Pools<A>) -> T) -> T {
-        call(&mut self.lock())
-    }
-}
+unsafe impl<A, R> Sync for AllocatorArc<'_, A, R> where Locked<A, R>: Send + Sync {}
 
 impl<'pool, A: ByteAllocator + 'static> AllocatorArc<'pool, A> {
     /// Moves the engine into the pool, behind a spin lock, and gives it what is left of the pool.
@@ -114,7 +104,44 @@ impl<'pool, A: ByteAllocator + 'static, R: RawMutex> AllocatorArc<'pool, A, R> {
     /// # Ok::<(), allocator_core::AllocError>(())
     /// ```
     pub fn with_lock(inner: A, pool: &'pool mut [MaybeUninit<u8>]) -> AllocResult<Self> {
-        Handle::new(inner, pool, Mutex::new).map(Self)
+        Handle::new(Locked::with_lock(R::INIT, inner), pool).map(Self)
+    }
+}
+
+impl<A: ByteAllocator, R: RawMutex> AllocatorArc<'_, A, R> {
+    /// Calls `look` with the engine, under the lock: for statistics that it has beyond the trait, or several of one moment.
+    ///
+    /// # Panics
+    ///
+    /// As `look` and the lock do. A `look` that allocates from this engine waits for itself, or panics, as the lock does.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use core::mem::MaybeUninit;
+    ///
+    /// use allocator_core::ByteAllocator;
+    /// use allocator_rc::AllocatorArc;
+    /// use allocator_tlsf::TlsfByteAllocator;
+    ///
+    /// let mut pool = [MaybeUninit::uninit(); 16 * 1024];
+    /// let heap = AllocatorArc::new(TlsfByteAllocator::new(), &mut pool)?;
+    /// let (total, used) = heap.with(|engine| (engine.total_bytes(), engine.used_bytes()));
+    /// assert!(used < total);
+    /// # Ok::<(), allocator_core::AllocError>(())
+    /// ```
+    pub fn with<T>(&self, look: impl FnOnce(&A) -> T) -> T {
+        self.0.engine().with(look)
+    }
+
+    /// Calls `call` with the engine that a reference to the locked one is, each of whose methods takes the lock by itself.
+    ///
+    /// # Safety
+    ///
+    /// As for `AllocatorRc::with_engine`, though nothing here relies on it.
+    #[inline]
+    pub(crate) unsafe fn with_engine<T>(&self, call: impl FnOnce(&mut &Locked<A, R>) -> T) -> T {
+        call(&mut self.0.engine())
     }
 }
 

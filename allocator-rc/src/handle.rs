@@ -1,9 +1,9 @@
-//! What both handles are: a counted pointer to the start of a pool, where the engine lives.
+//! [`Handle`], what both handles are: a counted pointer to the start of a pool, where the engine lives.
 //!
 //! ```text
 //!   pool                                                              a further pool
 //!   ┌─────┬─────────────────────────┬──────────────────────────┐      ┌──────────────────────────┐
-//!   │ pad │ Shared                  │ the engine's             │      │ the engine's             │
+//!   │ pad │ Shared                  │ blocks                   │      │ blocks                   │
 //!   │     │ count │ engine, regions │                          │      │                          │
 //!   └─────┴─────────────────────────┴──────────────────────────┘      └──────────────────────────┘
 //!            ▲
@@ -12,114 +12,55 @@
 //!
 //! # Invariants
 //!
-//! - The count is the number of handles (or saturated), so while there is a handle, `Shared` is initialised.
-//! - Every pool is borrowed for `'pool`, in which the handle is invariant: all pools outlive all handles.
+//! - The count is the number of handles, or saturated; so while there is a handle, `Shared` is initialised.
+//! - Every pool is borrowed for `'pool`, in which the handle is invariant; so all pools outlive all handles.
 //! - No two regions of the engine touch.
 
-use core::cell::Cell;
+use core::cell::UnsafeCell;
 use core::marker::PhantomData;
 use core::mem::{MaybeUninit, align_of, size_of};
 use core::ptr::{self, NonNull};
 
 use allocator_core::address::{address_of, align_up};
 use allocator_core::{AllocError, AllocResult, ByteAllocator, Region, RegionTable};
-
-use crate::count::Count;
+use allocator_shared::Access;
+use allocator_shared::count::Count;
 
 /// Memory lent to an engine.
 pub(crate) type Pool = [MaybeUninit<u8>];
 
-/// The engine, and the regions it was given.
-#[derive(Debug)]
-pub(crate) struct Pools<A> {
-    pub(crate) engine: A,
-    /// What the engine has accepted. Disjoint, and none touches another.
-    regions: RegionTable,
-}
-
-impl<A: ByteAllocator> Pools<A> {
-    const fn new(engine: A) -> Self {
-        Self { engine, regions: RegionTable::new() }
-    }
-
-    /// Gives the engine its first region.
-    ///
-    /// # Safety
-    ///
-    /// As for [`BaseAllocator::init`](allocator_core::BaseAllocator::init).
-    unsafe fn init(&mut self, region: Region) -> AllocResult {
-        let usable = self.regions.usable_part(region, 1, 1)?;
-        // SAFETY: passed on from the caller.
-        unsafe { self.engine.init(usable.start(), usable.size()) }?;
-        // SAFETY: the region is the engine's; what is not usable of it is the table's.
-        unsafe { self.regions.insert(region, 1, 1) }.map(drop)
-    }
-
-    /// Gives the engine a further region, one byte less of it at an end where it touches another one.
-    ///
-    /// Pools that happen to lie side by side are still two objects, and no pointer may go from one into the other; an
-    /// engine that sees no seam would make one block of them.
-    ///
-    /// The engine is asked before the region is remembered, so that one that it refuses leaves no trace.
-    ///
-    /// # Safety
-    ///
-    /// As for [`BaseAllocator::add_memory`](allocator_core::BaseAllocator::add_memory).
-    unsafe fn add(&mut self, region: Region) -> AllocResult {
-        let touches_below = self.regions.extents().any(|other| other.end() == region.start());
-        let touches_above = self.regions.extents().any(|other| other.start() == region.end());
-        let start = region.start() + usize::from(touches_below);
-        let apart = Region::between(start, region.end() - usize::from(touches_above))?;
-        let usable = self.regions.usable_part(apart, 1, 1)?;
-        // SAFETY: passed on from the caller.
-        unsafe { self.engine.add_memory(usable.start(), usable.size()) }?;
-        // SAFETY: the region is the engine's; what is not usable of it is the table's.
-        unsafe { self.regions.insert(apart, 1, 1) }.map(drop)
-    }
-}
-
-/// A way to an engine that is shared.
-pub(crate) trait Access {
-    /// The engine.
-    type Engine: ByteAllocator;
-
-    /// Lets `call` have the engine for itself.
-    ///
-    /// # Safety
-    ///
-    /// `call` calls nothing but methods of the engine and of [`Pools`]: nothing that could come back here.
-    unsafe fn with<T>(&self, call: impl FnOnce(&mut Pools<Self::Engine>) -> T) -> T;
-}
-
-/// What lives at the start of the first pool.
-#[derive(Debug)]
+/// The start of the first pool.
 struct Shared<C, S> {
     count: C,
-    state: S,
+    /// The engine, behind what gives access to it.
+    engine: S,
+    /// The regions that the engine has accepted: disjoint, and none touches another. Whoever has access to the engine has
+    /// access to them.
+    regions: UnsafeCell<RegionTable>,
 }
 
-/// A counted pointer to the engine in a pool. `C` counts, `S` gives access.
+/// A counted pointer to the engine in a pool. `C` counts, `S` gives access to the engine.
 pub(crate) struct Handle<'pool, C: Count, S> {
     /// Initialised, and in a pool borrowed for `'pool`.
     shared: NonNull<Shared<C, S>>,
-    /// Invariant: with a handle that could be shortened, a pool with a shorter life could be added, and another clone
-    /// would still use it after that life.
-    pool: PhantomData<Cell<&'pool mut Pool>>,
+    /// - Invariant in `'pool`: with a handle whose lifetime could be shortened, safe code could add a pool with a shorter
+    ///   life, and another clone would use it after that life.
+    /// - Invariant in `S`, as a `&mut S` is: clones of different types would have the same engine and lock.
+    invariant: PhantomData<fn(&'pool mut Pool, S) -> (&'pool mut Pool, S)>,
 }
 
-impl<'pool, C: Count, S: Access> Handle<'pool, C, S> {
+impl<'pool, C: Count, S: Access> Handle<'pool, C, S>
+where
+    S::Inner: ByteAllocator,
+{
     /// Moves the engine to the start of the pool and gives it the rest. O(1) plus the engine's `init`.
     ///
     /// # Errors
     ///
     /// [`AllocError::InvalidParam`] when nothing is left for the engine; those of its `init`. The engine is dropped.
-    pub(crate) fn new(
-        engine: S::Engine,
-        pool: &'pool mut Pool,
-        share: impl FnOnce(Pools<S::Engine>) -> S,
-    ) -> AllocResult<Self>
+    pub(crate) fn new(engine: S, pool: &'pool mut Pool) -> AllocResult<Self>
     where
-        S::Engine: 'static,
+        S::Inner: 'static,
     {
         let (start, whole) = expose(pool)?;
         let place = align_up(whole.start(), align_of::<Shared<C, S>>()).ok_or(AllocError::InvalidParam)?;
@@ -128,11 +69,11 @@ impl<'pool, C: Count, S: Access> Handle<'pool, C, S> {
         // SAFETY: `place` lies in the pool.
         let shared = unsafe { start.add(place - whole.start()) }.cast::<Shared<C, S>>();
         // SAFETY: the place is aligned, and all of it is in front of `rest`, so it lies in the pool, which is borrowed.
-        unsafe { shared.write(Shared { count: C::one(), state: share(Pools::new(engine)) }) };
-        let handle = Self { shared, pool: PhantomData };
-        // SAFETY: the pool is exposed, and borrowed for as long as there is a handle, that is, for as long as the engine
-        // may be called; what lies in front of `rest` is no part of it.
-        unsafe { handle.state().with(|pools| pools.init(rest)) }?;
+        unsafe { shared.write(Shared { count: C::one(), engine, regions: UnsafeCell::new(RegionTable::new()) }) };
+        let handle = Self { shared, invariant: PhantomData };
+        // SAFETY: nothing but methods of the engine is called. The pool is exposed, and borrowed for as long as there is a
+        // handle, that is, for as long as the engine may be called; what lies in front of `rest` is no part of it.
+        unsafe { handle.with_regions(|engine, regions| init(engine, regions, rest)) }?;
         Ok(handle)
     }
 
@@ -143,26 +84,64 @@ impl<'pool, C: Count, S: Access> Handle<'pool, C, S> {
     /// Those of the engine's `add_memory`.
     pub(crate) fn add_memory(&self, pool: &'pool mut Pool) -> AllocResult {
         let (_, region) = expose(pool)?;
-        // SAFETY: the pool is exposed, and borrowed for as long as there is a handle.
-        unsafe { self.state().with(|pools| pools.add(region)) }
+        // SAFETY: nothing but methods of the engine is called. The pool is exposed, and borrowed for as long as there is a
+        // handle.
+        unsafe { self.with_regions(|engine, regions| add(engine, regions, region)) }
     }
 
-    /// What `ask` finds out about the engine.
+    /// Calls `call` with the engine and its regions.
     ///
     /// # Safety
     ///
-    /// `ask` calls nothing but methods of the engine.
-    pub(crate) unsafe fn ask<T>(&self, ask: impl FnOnce(&S::Engine) -> T) -> T {
-        // SAFETY: passed on from the caller.
-        unsafe { self.state().with(|pools| ask(&pools.engine)) }
+    /// As for [`Access::with_mut`].
+    unsafe fn with_regions<T>(&self, call: impl FnOnce(&mut S::Inner, &mut RegionTable) -> T) -> T {
+        let regions = &self.shared().regions;
+        // SAFETY: the condition on `call` is passed on from the caller. Nobody else reaches the regions, for `engine` lets one
+        // caller in at a time, and all use of the regions is in this function.
+        unsafe { self.engine().with_mut(|engine| call(engine, &mut *regions.get())) }
     }
+}
+
+/// Gives an engine its first region.
+///
+/// # Safety
+///
+/// As for [`BaseAllocator::init`](allocator_core::BaseAllocator::init).
+unsafe fn init<A: ByteAllocator>(engine: &mut A, regions: &mut RegionTable, region: Region) -> AllocResult {
+    let usable = regions.usable_part(region, 1, 1)?;
+    // SAFETY: passed on from the caller.
+    unsafe { engine.init(usable.start(), usable.size()) }?;
+    // SAFETY: the region is the engine's; the rest of it is the table's.
+    unsafe { regions.insert(region, 1, 1) }.map(drop)
+}
+
+/// Gives an engine a further region, one byte less of it at an end where it touches another one.
+///
+/// Two pools that happen to lie side by side are still two objects, and no pointer may go from one into the other. An engine
+/// would make one block of both, if their regions touched.
+///
+/// The engine is asked before the table remembers the region, so that a region which the engine refuses leaves no trace.
+///
+/// # Safety
+///
+/// As for [`BaseAllocator::add_memory`](allocator_core::BaseAllocator::add_memory).
+unsafe fn add<A: ByteAllocator>(engine: &mut A, regions: &mut RegionTable, region: Region) -> AllocResult {
+    let touches_below = regions.extents().any(|other| other.end() == region.start());
+    let touches_above = regions.extents().any(|other| other.start() == region.end());
+    let start = region.start() + usize::from(touches_below);
+    let apart = Region::between(start, region.end() - usize::from(touches_above))?;
+    let usable = regions.usable_part(apart, 1, 1)?;
+    // SAFETY: passed on from the caller.
+    unsafe { engine.add_memory(usable.start(), usable.size()) }?;
+    // SAFETY: the region is the engine's; the rest of it is the table's.
+    unsafe { regions.insert(apart, 1, 1) }.map(drop)
 }
 
 impl<C: Count, S> Handle<'_, C, S> {
     /// Where the engine is.
     #[inline]
-    pub(crate) fn state(&self) -> &S {
-        &self.shared().state
+    pub(crate) fn engine(&self) -> &S {
+        &self.shared().engine
     }
 
     #[inline]
@@ -175,18 +154,18 @@ impl<C: Count, S> Handle<'_, C, S> {
 impl<C: Count, S> Clone for Handle<'_, C, S> {
     #[inline]
     fn clone(&self) -> Self {
-        self.shared().count.join();
-        Self { shared: self.shared, pool: PhantomData }
+        self.shared().count.acquire();
+        Self { shared: self.shared, invariant: PhantomData }
     }
 }
 
 impl<C: Count, S> Drop for Handle<'_, C, S> {
     #[inline]
     fn drop(&mut self) {
-        if self.shared().count.leave() {
-            // SAFETY: the last handle has the state for itself, and nobody comes after it. The count is left alone, for
-            // another thread may not yet have returned from it.
-            unsafe { ptr::drop_in_place(&raw mut (*self.shared.as_ptr()).state) };
+        if self.shared().count.release() {
+            // SAFETY: the last handle has the engine for itself, and nobody comes after it. The count is left alone, for
+            // another thread may not yet have returned from it; the table of regions has nothing to drop.
+            unsafe { ptr::drop_in_place(&raw mut (*self.shared.as_ptr()).engine) };
         }
     }
 }

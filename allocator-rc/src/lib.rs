@@ -8,13 +8,11 @@
 //!
 //! | module | holds |
 //! | --- | --- |
+//! | `handle` | what both handles are: a counted pointer to the start of the pool, and the borrow of the pool |
 //! | `rc` | [`AllocatorRc`] |
-//! | `arc` | [`AllocatorArc`] and its [`DefaultLock`], on targets whose atomics can be exchanged (not on a Cortex-M0) |
-//! | `methods` | what both can do: the statistics, and the `Allocator` traits |
-//! | `blocks` | the body of those traits: from their calls to the engine's |
-//! | `handle` | what both are: a counted pointer to the start of the pool, and the borrow of the pool |
-//! | `count`, `atomic_count` | the counts, which saturate |
-//! | `misuse` | programs that must not compile (tests only) |
+//! | `arc` | [`AllocatorArc`], on targets with compare-and-swap (not on a Cortex-M0) |
+//! | `methods` | the methods that both have, and the `Allocator` traits |
+//! | `compile_fail` | programs that must not compile (tests only) |
 //!
 //! The handles implement the `Allocator` of `allocator-api2` 0.2, which `hashbrown` and others speak on stable Rust. With
 //! the feature `nightly` they implement `core::alloc::Allocator` too, and serve the collections of the standard library.
@@ -89,16 +87,13 @@
 
 #[cfg(target_has_atomic = "ptr")]
 mod arc;
-#[cfg(target_has_atomic = "ptr")]
-mod atomic_count;
-mod blocks;
-mod count;
+#[cfg(doctest)]
+mod compile_fail;
 mod handle;
 mod methods;
-#[cfg(doctest)]
-mod misuse;
 mod rc;
 
+pub use allocator_shared::DefaultLock;
 #[cfg(target_has_atomic = "ptr")]
-pub use arc::{AllocatorArc, DefaultLock};
+pub use arc::AllocatorArc;
 pub use rc::AllocatorRc;

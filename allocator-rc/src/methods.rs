@@ -1,21 +1,19 @@
-//! What both handles can do, written down once: their common methods, and the `Allocator` traits of `allocator-api2`
-//! and, with the feature `nightly`, of `core`.
+//! The methods that both handles have, and their `Allocator` traits: of `allocator-api2` and, with the feature `nightly`, of
+//! `core`.
 
-use core::alloc::Layout;
 use core::fmt;
 use core::mem::MaybeUninit;
-use core::ptr::NonNull;
 
 use allocator_core::{AllocResult, ByteAllocator};
+use allocator_shared::__implement_allocator;
 #[cfg(target_has_atomic = "ptr")]
-use lock_api::RawMutex;
+use allocator_shared::lock_api::RawMutex;
 
 #[cfg(target_has_atomic = "ptr")]
 use crate::arc::AllocatorArc;
-use crate::blocks::{NewBytes, allocate, deallocate, resize};
 use crate::rc::AllocatorRc;
 
-/// The methods and traits of a handle, in words of the `Handle` in its field and of `crate::blocks`.
+/// The methods and traits of a handle, whose field is a `Handle`, and which has a method `with_engine`.
 macro_rules! shared_methods {
     ([$($bounds:tt)*] $handle:ident<$pool:lifetime, $($parameter:ident),+>) => {
         impl<$pool, $($bounds)*> $handle<$pool, $($parameter),+> {
@@ -57,28 +55,39 @@ macro_rules! shared_methods {
             #[must_use]
             pub fn total_bytes(&self) -> usize {
                 // SAFETY: a method of the engine.
-                unsafe { self.0.ask(A::total_bytes) }
+                unsafe { self.with_engine(|engine| engine.total_bytes()) }
             }
 
             /// The bytes that live blocks take out of circulation.
             #[must_use]
             pub fn used_bytes(&self) -> usize {
                 // SAFETY: a method of the engine.
-                unsafe { self.0.ask(A::used_bytes) }
+                unsafe { self.with_engine(|engine| engine.used_bytes()) }
             }
 
             /// The bytes that are left: `total_bytes() - used_bytes()`.
             #[must_use]
             pub fn available_bytes(&self) -> usize {
                 // SAFETY: a method of the engine.
-                unsafe { self.0.ask(A::available_bytes) }
+                unsafe { self.with_engine(|engine| engine.available_bytes()) }
+            }
+
+            /// Makes the engine give what is wholly free back to its backing, and returns how many bytes that were: as
+            /// [`ByteAllocator::trim`]. The pools stay the engine's.
+            ///
+            /// # Time complexity
+            ///
+            /// That of the engine's `trim`.
+            pub fn trim(&self) -> usize {
+                // SAFETY: a method of the engine.
+                unsafe { self.with_engine(|engine| engine.trim()) }
             }
         }
 
         impl<$($bounds)*> fmt::Debug for $handle<'_, $($parameter),+> {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 // SAFETY: methods of the engine.
-                let (total, used) = unsafe { self.0.ask(|engine| (engine.total_bytes(), engine.used_bytes())) };
+                let (total, used) = unsafe { self.with_engine(|engine| (engine.total_bytes(), engine.used_bytes())) };
                 f.debug_struct(stringify!($handle))
                     .field("total_bytes", &total)
                     .field("used_bytes", &used)
@@ -86,71 +95,12 @@ macro_rules! shared_methods {
             }
         }
 
-        implement_allocator!(allocator_api2::alloc, [$($bounds)*] $handle<'_, $($parameter),+>);
+        // SAFETY: all clones point to the one engine in the pool; the pools outlive every handle, and the engine lives
+        // until the last one is gone. `with_engine` asks of `call` what the macro promises.
+        __implement_allocator!(unsafe impl allocator_api2::alloc, [$($bounds)*] $handle<'_, $($parameter),+>);
+        // SAFETY: as above.
         #[cfg(feature = "nightly")]
-        implement_allocator!(core::alloc, [$($bounds)*] $handle<'_, $($parameter),+>);
-    };
-}
-
-/// The `Allocator` of a module for a handle.
-macro_rules! implement_allocator {
-    ($($module:ident)::+, [$($bounds:tt)*] $handle:ty) => {
-        // SAFETY: blocks come from the engine, which promises that they are apart and lie in the pools; those outlive
-        // every handle, and the engine lives until the last one is gone. Handles can be moved, for the engine is in the
-        // pool; and clones have the same engine. Blocks of size 0 are addresses only.
-        unsafe impl<$($bounds)*> $($module)::+::Allocator for $handle {
-            #[inline]
-            fn allocate(&self, layout: Layout) -> Result<NonNull<[u8]>, $($module)::+::AllocError> {
-                allocate(self.0.state(), layout, NewBytes::Uninit).map_err(|_| $($module)::+::AllocError)
-            }
-
-            #[inline]
-            fn allocate_zeroed(&self, layout: Layout) -> Result<NonNull<[u8]>, $($module)::+::AllocError> {
-                allocate(self.0.state(), layout, NewBytes::Zero).map_err(|_| $($module)::+::AllocError)
-            }
-
-            #[inline]
-            unsafe fn deallocate(&self, block: NonNull<u8>, layout: Layout) {
-                // SAFETY: passed on from the caller.
-                unsafe { deallocate(self.0.state(), block, layout) }
-            }
-
-            #[inline]
-            unsafe fn grow(
-                &self,
-                block: NonNull<u8>,
-                old: Layout,
-                new: Layout,
-            ) -> Result<NonNull<[u8]>, $($module)::+::AllocError> {
-                // SAFETY: passed on from the caller.
-                unsafe { resize(self.0.state(), block, old, new, NewBytes::Uninit) }
-                    .map_err(|_| $($module)::+::AllocError)
-            }
-
-            #[inline]
-            unsafe fn grow_zeroed(
-                &self,
-                block: NonNull<u8>,
-                old: Layout,
-                new: Layout,
-            ) -> Result<NonNull<[u8]>, $($module)::+::AllocError> {
-                // SAFETY: passed on from the caller.
-                unsafe { resize(self.0.state(), block, old, new, NewBytes::Zero) }
-                    .map_err(|_| $($module)::+::AllocError)
-            }
-
-            #[inline]
-            unsafe fn shrink(
-                &self,
-                block: NonNull<u8>,
-                old: Layout,
-                new: Layout,
-            ) -> Result<NonNull<[u8]>, $($module)::+::AllocError> {
-                // SAFETY: passed on from the caller.
-                unsafe { resize(self.0.state(), block, old, new, NewBytes::Uninit) }
-                    .map_err(|_| $($module)::+::AllocError)
-            }
-        }
+        __implement_allocator!(unsafe impl core::alloc, [$($bounds)*] $handle<'_, $($parameter),+>);
     };
 }
 

@@ -1,12 +1,12 @@
 //! [`AllocatorRc`], the handle for one thread.
 
-use core::cell::UnsafeCell;
 use core::mem::MaybeUninit;
 
 use allocator_core::{AllocResult, ByteAllocator};
+use allocator_shared::count::LocalCount;
+use allocator_shared::{Access, Local};
 
-use crate::count::LocalCount;
-use crate::handle::{Access, Handle, Pools};
+use crate::handle::Handle;
 
 /// A shared handle to an engine and its pool, for collections on one thread.
 ///
@@ -37,28 +37,14 @@ use crate::handle::{Access, Handle, Pools};
 /// assert_eq!(heap.used_bytes(), 0);
 /// # Ok::<(), allocator_core::AllocError>(())
 /// ```
-pub struct AllocatorRc<'pool, A>(pub(crate) Handle<'pool, LocalCount, OneThread<A>>);
-
-/// An engine that only one thread can reach.
-#[derive(Debug)]
-pub(crate) struct OneThread<A>(UnsafeCell<Pools<A>>);
-
-impl<A: ByteAllocator> Access for OneThread<A> {
-    type Engine = A;
-
-    #[inline]
-    unsafe fn with<T>(&self, call: impl FnOnce(&mut Pools<A>) -> T) -> T {
-        // SAFETY: a cell is not `Sync`, so there is no other thread here; and `call` does not come back, so there is no
-        // other reference on this one.
-        call(unsafe { &mut *self.0.get() })
-    }
-}
+pub struct AllocatorRc<'pool, A>(pub(crate) Handle<'pool, LocalCount, Local<A>>);
 
 impl<'pool, A: ByteAllocator + 'static> AllocatorRc<'pool, A> {
     /// Moves the engine into the pool, and gives it what is left of the pool.
     ///
-    /// The engine must be `'static`, which keeps out a mere `&mut` to one: that is a [`ByteAllocator`] too, and the
-    /// engine behind it would outlive the handle and still point into the pool after its borrow has ended.
+    /// The engine must be `'static`, which keeps out a `&mut` to one: that is a [`ByteAllocator`] too, and the engine
+    /// behind it would outlive the handle and still point into the pool after its borrow has ended. A `&'static Locked` is
+    /// refused, as a reference to a shared engine takes no memory.
     ///
     /// # Time complexity
     ///
@@ -86,7 +72,31 @@ impl<'pool, A: ByteAllocator + 'static> AllocatorRc<'pool, A> {
     /// assert_eq!(refused.err(), Some(AllocError::InvalidParam));
     /// ```
     pub fn new(inner: A, pool: &'pool mut [MaybeUninit<u8>]) -> AllocResult<Self> {
-        Handle::new(inner, pool, |pools| OneThread(UnsafeCell::new(pools))).map(Self)
+        Handle::new(Local::new(inner), pool).map(Self)
+    }
+}
+
+impl<A: ByteAllocator> AllocatorRc<'_, A> {
+    /// Calls `look` with the engine: for statistics that it has beyond the trait.
+    ///
+    /// # Safety
+    ///
+    /// `look` uses neither a handle to this engine nor a collection that allocates from one: nothing keeps it from changing
+    /// the engine that it looks at. ([`AllocatorArc`](crate::AllocatorArc) has a lock for that, and a safe `with`.)
+    pub unsafe fn with<T>(&self, look: impl FnOnce(&A) -> T) -> T {
+        // SAFETY: the caller's `look` does not come back to the engine, and a shared reference does not replace it.
+        unsafe { self.0.engine().with_mut(|engine| look(engine)) }
+    }
+
+    /// Calls `call` with the engine.
+    ///
+    /// # Safety
+    ///
+    /// `call` calls nothing but methods of the engine.
+    #[inline]
+    pub(crate) unsafe fn with_engine<T>(&self, call: impl FnOnce(&mut A) -> T) -> T {
+        // SAFETY: passed on from the caller; the methods of a byte allocator call nothing back.
+        unsafe { self.0.engine().with_mut(call) }
     }
 }
 

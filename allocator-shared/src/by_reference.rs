@@ -61,13 +61,15 @@ unsafe impl<A: ByteAllocator, R: RawMutex> ByteAllocator for &Locked<A, R> {
 
     // `alloc_zeroed`: the provided one clears the block while the lock is free.
 
-    /// In place under the lock where that can be had; else a new block, a copy while the lock is free, and the old block
-    /// back.
+    /// Tries three ways: the engine's `realloc_in_place`; a new block, a copy while the lock is free, and the old block back;
+    /// and, where there is no new block, the engine's own `realloc` under the lock.
     unsafe fn realloc(&mut self, ptr: NonNull<u8>, layout: Layout, new_size: usize) -> AllocResult<NonNull<u8>> {
         // SAFETY: passed on from the caller.
         let in_place = self.locked(|engine| unsafe { engine.realloc_in_place(ptr, layout, new_size) });
-        // SAFETY: passed on from the caller; where it failed, the block is as it was.
-        in_place.or_else(|_| unsafe { realloc_by_moving(self, ptr, layout, new_size) })
+        // SAFETY: passed on from the caller; as the call before has failed, the block is as it was.
+        let moved = in_place.or_else(|_| unsafe { realloc_by_moving(self, ptr, layout, new_size) });
+        // SAFETY: as above.
+        moved.or_else(|_| self.locked(|engine| unsafe { engine.realloc(ptr, layout, new_size) }))
     }
 
     #[inline]

@@ -1,20 +1,26 @@
-//! Engines that many use: behind a lock, as a global allocator, and as an engine again by reference.
+//! Engines that many use: behind a lock, as a global allocator, as an engine again by reference, and for collections.
 //!
 //! | module | holds |
 //! | --- | --- |
-//! | [`count`] | the count of references to something shared, which saturates |
-//! | [`access`] | [`Access`], exclusive access to a value that is shared; [`Local`], that of one thread |
-//! | [`locked`] | [`Locked`], an engine behind a lock: what it is by value, and a [`GlobalAlloc`](core::alloc::GlobalAlloc) |
+//! | [`count`] | [`LocalCount`](count::LocalCount) and [`AtomicCount`](count::AtomicCount), saturating counts of references |
+//! | [`access`] | [`Access`], exclusive access to a shared value; [`Local`], a value that one thread shares |
+//! | [`locked`] | [`Locked`], an engine behind a lock |
 //! | `by_reference` | the traits of the family for `&Locked` |
+//! | `global` | [`GlobalAlloc`](core::alloc::GlobalAlloc) for `Locked` |
+//! | `allocator_api` | the `Allocator` traits of collections: their body over any engine, and for `&Locked` (feature `allocator_api`) |
 
 #![no_std]
+#![cfg_attr(feature = "nightly", feature(allocator_api))]
 
 #[cfg(any(feature = "std", loom))]
 extern crate std;
 
 pub mod access;
+#[cfg(feature = "allocator_api")]
+pub mod allocator_api;
 mod by_reference;
 pub mod count;
+mod global;
 pub mod locked;
 
 pub use access::{Access, Local};

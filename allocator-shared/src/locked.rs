@@ -1,10 +1,8 @@
 //! [`Locked`], an engine behind a lock.
 
-use core::alloc::{GlobalAlloc, Layout};
 use core::fmt;
-use core::ptr::{self, NonNull};
 
-use allocator_core::{AllocResult, BaseAllocator, ByteAllocator};
+use allocator_core::{AllocResult, BaseAllocator};
 use lock_api::{Mutex, RawMutex};
 
 use crate::access::Access;
@@ -153,45 +151,6 @@ unsafe impl<A, R: RawMutex> Access for Locked<A, R> {
     unsafe fn with_mut<T>(&self, call: impl FnOnce(&mut A) -> T) -> T {
         call(&mut self.0.lock())
     }
-}
-
-// SAFETY: the methods are those of the reference, whose promises are those of the engine; none unwinds, as the engine's do
-// not. The lock lets one call in at a time.
-unsafe impl<A: ByteAllocator, R: RawMutex> GlobalAlloc for Locked<A, R> {
-    #[inline]
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        let mut engine = self;
-        or_null(ByteAllocator::alloc(&mut engine, layout))
-    }
-
-    #[inline]
-    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
-        let mut engine = self;
-        if let Some(block) = NonNull::new(block) {
-            // SAFETY: passed on from the caller.
-            unsafe { ByteAllocator::dealloc(&mut engine, block, layout) };
-        }
-    }
-
-    #[inline]
-    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        let mut engine = self;
-        or_null(ByteAllocator::alloc_zeroed(&mut engine, layout))
-    }
-
-    #[inline]
-    unsafe fn realloc(&self, block: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
-        let mut engine = self;
-        let Some(block) = NonNull::new(block) else { return ptr::null_mut() };
-        // SAFETY: passed on from the caller.
-        or_null(unsafe { ByteAllocator::realloc(&mut engine, block, layout, new_size) })
-    }
-}
-
-/// The pointer of a block, or null.
-#[inline]
-fn or_null(block: AllocResult<NonNull<u8>>) -> *mut u8 {
-    block.map_or(ptr::null_mut(), NonNull::as_ptr)
 }
 
 impl<A, R> fmt::Debug for Locked<A, R> {

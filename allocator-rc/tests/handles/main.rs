@@ -6,6 +6,7 @@ mod blocks;
 mod collections;
 mod pools;
 mod shadow;
+mod shrinking;
 #[cfg(feature = "nightly")]
 mod std_collections;
 mod support;

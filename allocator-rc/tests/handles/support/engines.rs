@@ -6,7 +6,7 @@ use std::ptr::NonNull;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use allocator_core::{AllocResult, BaseAllocator, ByteAllocator};
+use allocator_core::{AllocError, AllocResult, BaseAllocator, ByteAllocator};
 
 /// An engine as it comes.
 pub(crate) trait Engine: ByteAllocator + Send + 'static {
@@ -95,6 +95,22 @@ unsafe impl<A: ByteAllocator> ByteAllocator for Checked<A> {
         Ok(block)
     }
 
+    unsafe fn realloc_in_place(
+        &mut self,
+        ptr: NonNull<u8>,
+        layout: Layout,
+        new_size: usize,
+    ) -> AllocResult<NonNull<u8>> {
+        assert_ne!(new_size, 0);
+        assert_eq!(self.live.get(&ptr.addr().get()), Some(&layout));
+        // SAFETY: passed on from the caller.
+        let block = unsafe { self.inner.realloc_in_place(ptr, layout, new_size) }?;
+        assert_eq!(block.addr(), ptr.addr(), "a block that moved where it must not");
+        self.leave(ptr, layout);
+        self.enter(block, Layout::from_size_align(new_size, layout.align()).unwrap());
+        Ok(block)
+    }
+
     fn total_bytes(&self) -> usize {
         self.inner.total_bytes()
     }
@@ -105,6 +121,79 @@ unsafe impl<A: ByteAllocator> ByteAllocator for Checked<A> {
 
     fn available_bytes(&self) -> usize {
         self.inner.available_bytes()
+    }
+}
+
+impl<A: Engine> Engine for Stubborn<A> {
+    fn fresh() -> Self {
+        Self(A::fresh())
+    }
+}
+
+/// Moves no block: `realloc` always fails, `realloc_in_place` where the block would get larger.
+///
+/// It never gives a block less than it had at first, so blocks come back to the engine inside with a layout of its own: all of
+/// one size.
+#[derive(Debug)]
+pub(crate) struct Stubborn<A>(A);
+
+/// The layout with which the engine inside knows every block.
+fn one_size(layout: Layout) -> AllocResult<Layout> {
+    let size = Some(Stubborn::<()>::SIZE).filter(|&size| layout.size() <= size).ok_or(AllocError::NoMemory)?;
+    Layout::from_size_align(size, layout.align()).map_err(|_| AllocError::NoMemory)
+}
+
+impl<A> Stubborn<A> {
+    /// The size of every block.
+    pub(crate) const SIZE: usize = 1024;
+}
+
+impl<A: Engine> BaseAllocator for Stubborn<A> {
+    unsafe fn init(&mut self, start: usize, size: usize) -> AllocResult {
+        // SAFETY: passed on from the caller.
+        unsafe { self.0.init(start, size) }
+    }
+
+    unsafe fn add_memory(&mut self, start: usize, size: usize) -> AllocResult {
+        // SAFETY: passed on from the caller.
+        unsafe { self.0.add_memory(start, size) }
+    }
+}
+
+// SAFETY: every block is one of the engine inside, of at least the size asked for.
+unsafe impl<A: Engine> ByteAllocator for Stubborn<A> {
+    fn alloc(&mut self, layout: Layout) -> AllocResult<NonNull<u8>> {
+        self.0.alloc(one_size(layout)?)
+    }
+
+    unsafe fn dealloc(&mut self, ptr: NonNull<u8>, layout: Layout) {
+        // SAFETY: the block came from `alloc` above, with this layout.
+        unsafe { self.0.dealloc(ptr, one_size(layout).unwrap()) };
+    }
+
+    unsafe fn realloc(&mut self, _: NonNull<u8>, _: Layout, _: usize) -> AllocResult<NonNull<u8>> {
+        Err(AllocError::NoMemory)
+    }
+
+    unsafe fn realloc_in_place(
+        &mut self,
+        ptr: NonNull<u8>,
+        layout: Layout,
+        new_size: usize,
+    ) -> AllocResult<NonNull<u8>> {
+        if new_size <= layout.size() { Ok(ptr) } else { Err(AllocError::NoMemory) }
+    }
+
+    fn total_bytes(&self) -> usize {
+        self.0.total_bytes()
+    }
+
+    fn used_bytes(&self) -> usize {
+        self.0.used_bytes()
+    }
+
+    fn available_bytes(&self) -> usize {
+        self.0.available_bytes()
     }
 }
 

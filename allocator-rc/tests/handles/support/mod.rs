@@ -10,7 +10,7 @@ use allocator_api2::alloc::Allocator;
 use allocator_core::{AllocResult, ByteAllocator};
 use allocator_rc::{AllocatorArc, AllocatorRc};
 
-pub(crate) use engines::{Checked, Engine, Exclusive, Watched};
+pub(crate) use engines::{Checked, Engine, Exclusive, Stubborn, Watched};
 
 /// Memory on loan to an engine.
 pub(crate) type Pool = [MaybeUninit<u8>];
@@ -58,6 +58,7 @@ pub(crate) trait Handle<'pool>: Allocator + Clone + Debug {
     fn total_bytes(&self) -> usize;
     fn used_bytes(&self) -> usize;
     fn available_bytes(&self) -> usize;
+    fn trim(&self) -> usize;
 }
 
 /// How to make a handle for some engine.
@@ -100,6 +101,10 @@ macro_rules! kind {
 
             fn available_bytes(&self) -> usize {
                 $handle::available_bytes(self)
+            }
+
+            fn trim(&self) -> usize {
+                $handle::trim(self)
             }
         }
     };

@@ -120,6 +120,70 @@
 //! }
 //! ```
 //!
+//! # A handle whose lock or engine seems to live less long
+//!
+//! Clones of two types would have the same lock and engine. A lock that hands on what it was given (to the next holder, say)
+//! would hand something with a short life to a clone that counts on a long one.
+//!
+//! ```
+//! # use allocator_rc::AllocatorArc;
+//! # struct Engine;
+//! # struct Lock<'a>(&'a str);
+//! fn same<'long>(arc: AllocatorArc<'long, Engine, Lock<'static>>) -> AllocatorArc<'long, Engine, Lock<'static>> {
+//!     arc
+//! }
+//! ```
+//!
+//! ```compile_fail
+//! # use allocator_rc::AllocatorArc;
+//! # struct Engine;
+//! struct Lock<'a>(&'a str);
+//! fn shorten<'long, 'short>(arc: AllocatorArc<'long, Engine, Lock<'static>>) -> AllocatorArc<'long, Engine, Lock<'short>> {
+//!     arc
+//! }
+//! ```
+//!
+//! ```compile_fail
+//! # use allocator_rc::AllocatorArc;
+//! struct Engine<'a>(&'a str);
+//! fn shorten<'long, 'short>(arc: AllocatorArc<'long, Engine<'static>>) -> AllocatorArc<'long, Engine<'short>> {
+//!     arc
+//! }
+//! ```
+//!
+//! ```compile_fail
+//! # use allocator_rc::AllocatorRc;
+//! struct Engine<'a>(&'a str);
+//! fn shorten<'long, 'short>(rc: AllocatorRc<'long, Engine<'static>>) -> AllocatorRc<'long, Engine<'short>> {
+//!     rc
+//! }
+//! ```
+//!
+//! # A look at the engine that changes it
+//!
+//! With one thread there is no lock to keep `look` from coming back, so the caller has to promise that it does not.
+//!
+//! ```
+//! # use core::mem::MaybeUninit;
+//! # use allocator_core::ByteAllocator;
+//! # use allocator_rc::AllocatorRc;
+//! # use allocator_tlsf::TlsfByteAllocator;
+//! let mut pool = [MaybeUninit::uninit(); 32 * 1024];
+//! let heap = AllocatorRc::new(TlsfByteAllocator::new(), &mut pool).unwrap();
+//! // SAFETY: the closure does not use the handle.
+//! unsafe { heap.with(|engine| engine.total_bytes()) };
+//! ```
+//!
+//! ```compile_fail,E0133
+//! # use core::mem::MaybeUninit;
+//! # use allocator_core::ByteAllocator;
+//! # use allocator_rc::AllocatorRc;
+//! # use allocator_tlsf::TlsfByteAllocator;
+//! let mut pool = [MaybeUninit::uninit(); 32 * 1024];
+//! let heap = AllocatorRc::new(TlsfByteAllocator::new(), &mut pool).unwrap();
+//! heap.with(|engine| engine.total_bytes());
+//! ```
+//!
 //! # The pool used while there is a handle
 //!
 //! ```

@@ -1,25 +1,16 @@
-//! Every interleaving of a few threads that clone and drop handles, as far as the count sees them.
+//! Every interleaving of a few threads that clone and drop references to something counted by an `AtomicCount`.
 //!
-//! What it guards: the `Release` of `leave`, without which what a thread did to the engine may come after its drop; and
-//! the `Acquire` of the fence behind the last `leave`, for the same reason. Run it with
-//! `RUSTFLAGS="--cfg loom" cargo test -p allocator-rc --release --test loom`.
+//! The tests guard the `Release` of `release`, without which what a thread did to the shared thing may come after its drop; and
+//! the `Acquire` of the last `release`, for the same reason. Run them with
+//! `RUSTFLAGS="--cfg loom" cargo test -p allocator-shared --release --test loom`.
 
 #![cfg(loom)]
 
-#[path = "../src/atomic_count.rs"]
-mod atomic_count;
-#[path = "../src/count.rs"]
-mod count;
-
-use atomic_count::AtomicCount;
-use count::{Count, LocalCount};
+use allocator_shared::count::{AtomicCount, Count};
 use loom::cell::UnsafeCell;
 use loom::sync::Arc;
 use loom::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use loom::thread;
-
-// The count for one thread has nothing to model; the module brings it all the same.
-const _: fn() -> LocalCount = LocalCount::one;
 
 /// What handles point to. Loom's `Arc` only keeps the model's memory; it is dropped after all threads have ended.
 struct Shared {
@@ -46,14 +37,14 @@ impl Handle {
 
 impl Clone for Handle {
     fn clone(&self) -> Self {
-        self.0.count.join();
+        self.0.count.acquire();
         Self(self.0.clone())
     }
 }
 
 impl Drop for Handle {
     fn drop(&mut self) {
-        if self.0.count.leave() {
+        if self.0.count.release() {
             // SAFETY: loom checks it.
             self.0.engine.with_mut(|alive| assert!(std::mem::replace(unsafe { &mut *alive }, false), "dropped twice"));
             self.0.drops.fetch_add(1, SeqCst);
