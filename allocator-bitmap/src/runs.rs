@@ -41,6 +41,9 @@ pub(crate) fn is_taken(run: &Range<usize>, next_free: impl Fn(usize) -> Option<u
 
 #[cfg(test)]
 mod tests {
+    use rand::rngs::SmallRng;
+    use rand::{Rng, SeedableRng};
+
     use super::*;
 
     /// The same by trying every start.
@@ -54,10 +57,10 @@ mod tests {
 
     #[test]
     fn finds_what_trying_every_start_finds() {
-        let mut rng = fastrand::Rng::with_seed(allocator_conformance::seed());
+        let mut rng = SmallRng::seed_from_u64(allocator_conformance::seed());
         for _ in 0..if cfg!(miri) { 5 } else { 5000 } {
-            let free = rng.u32(..) | rng.u32(..);
-            let bounds = rng.usize(0..8)..rng.usize(20..32);
+            let free = rng.random::<u32>() | rng.random::<u32>();
+            let bounds = rng.random_range(0..8)..rng.random_range(20..32);
             let next_free = |position| (position..bounds.end).find(|&position| free >> position & 1 == 1);
             for count in 1..10 {
                 for align in [1, 2, 4, 16] {

@@ -5,7 +5,8 @@ use std::ptr::NonNull;
 
 use allocator_api2::alloc::{AllocError, Allocator};
 use allocator_conformance::{seed, steps};
-use fastrand::Rng;
+use rand::rngs::SmallRng;
+use rand::{Rng, SeedableRng};
 
 use crate::support::{Handle, Kind, Memory, POOL, all_are, for_all_handles};
 
@@ -44,18 +45,23 @@ impl Block {
 
 struct Shadow<'heap, H> {
     heap: &'heap H,
-    random: Rng,
+    random: SmallRng,
     live: Vec<Block>,
 }
 
 impl<H: Allocator> Shadow<'_, H> {
     fn layout(&mut self, sizes: std::ops::RangeInclusive<usize>) -> Layout {
-        let align = 1 << if self.random.u8(..8) == 0 { self.random.u32(..10) } else { self.random.u32(..4) };
-        Layout::from_size_align(self.random.usize(sizes), align).unwrap()
+        let align = 1
+            << if self.random.random_range(0..8) == 0 {
+                self.random.random_range(0..10)
+            } else {
+                self.random.random_range(0..4)
+            };
+        Layout::from_size_align(self.random.random_range(sizes), align).unwrap()
     }
 
     fn some_size(&mut self) -> usize {
-        match self.random.u8(..10) {
+        match self.random.random_range(0..10) {
             0 => 0,
             1 => 5000,
             2..=4 => 700,
@@ -66,8 +72,8 @@ impl<H: Allocator> Shadow<'_, H> {
     fn allocate(&mut self) {
         let size = self.some_size();
         let layout = self.layout(size / 2..=size);
-        let content = self.random.u8(..);
-        let block = if self.random.bool() {
+        let content = self.random.random();
+        let block = if self.random.random() {
             self.heap.allocate(layout)
         } else {
             // SAFETY: zeroed memory can be read.
@@ -90,10 +96,10 @@ impl<H: Allocator> Shadow<'_, H> {
         let size = self.some_size();
         let old_size = old.layout.size();
         let mut new = self.layout(size / 2..=size);
-        if self.random.u8(..3) > 0 {
+        if self.random.random_range(0..3) > 0 {
             new = Layout::from_size_align(new.size(), old.layout.align()).unwrap();
         }
-        let zeroed = new.size() >= old_size && self.random.bool();
+        let zeroed = new.size() >= old_size && self.random.random();
         // SAFETY: the block is live, with this layout.
         let resized: Result<_, AllocError> = unsafe {
             match new.size() {
@@ -118,7 +124,7 @@ impl<H: Allocator> Shadow<'_, H> {
 
     /// A live block, out of the list, as it was left.
     fn pick(&mut self) -> Option<Block> {
-        let index = self.random.usize(..self.live.len().max(1));
+        let index = self.random.random_range(0..self.live.len().max(1));
         let block = (index < self.live.len()).then(|| self.live.swap_remove(index))?;
         block.check();
         Some(block)
@@ -128,11 +134,11 @@ impl<H: Allocator> Shadow<'_, H> {
 fn a_random_program_finds_every_block_as_it_left_it<K: Kind>() {
     let (mut memory, mut further) = (Memory::misaligned(POOL / 2, 5), Memory::misaligned(POOL / 4, 3));
     let heap = K::create(memory.pool());
-    let mut shadow = Shadow { heap: &heap, random: Rng::with_seed(seed()), live: Vec::new() };
+    let mut shadow = Shadow { heap: &heap, random: SmallRng::seed_from_u64(seed()), live: Vec::new() };
     let mut further = Some(further.pool());
     let steps = steps(if cfg!(miri) { 40 } else { 20_000 });
     for step in 0..steps {
-        match shadow.random.u8(..8) {
+        match shadow.random.random_range(0..8) {
             0..=2 => shadow.allocate(),
             3..=4 => shadow.deallocate(),
             _ => shadow.resize(),

@@ -14,9 +14,10 @@ use allocator_conformance::seed;
 use allocator_rc::{AllocatorArc, DefaultLock};
 use allocator_slab::SlabByteAllocator;
 use allocator_tlsf::TlsfByteAllocator;
-use fastrand::Rng;
 use hashbrown::HashMap;
 use lock_api::{GuardSend, RawMutex};
+use rand::rngs::SmallRng;
+use rand::{Rng, SeedableRng};
 
 use crate::support::{Engine, Exclusive, Memory, POOL, Watched, all_are};
 
@@ -26,17 +27,17 @@ const ROUNDS: usize = if cfg!(miri) { 8 } else { 2000 };
 /// Allocates, fills, resizes and checks blocks, and frees half of them only when many are there. What is in the blocks,
 /// and the random numbers, are the thread's own.
 fn hammer(heap: &impl Allocator, seed: u64, mark: u8) {
-    let mut random = Rng::with_seed(seed ^ u64::from(mark));
+    let mut random = SmallRng::seed_from_u64(seed ^ u64::from(mark));
     let mut blocks: std::vec::Vec<Vec<u8, _>> = std::vec::Vec::new();
     for _ in 0..ROUNDS {
         let mut block = Vec::new_in(heap);
-        if block.try_reserve_exact(random.usize(1..400)).is_ok() {
+        if block.try_reserve_exact(random.random_range(1..400)).is_ok() {
             block.resize(block.capacity(), mark);
             blocks.push(block);
         }
         if blocks.len() > 8 {
             for _ in 0..4 {
-                let block = blocks.swap_remove(random.usize(..blocks.len()));
+                let block = blocks.swap_remove(random.random_range(0..blocks.len()));
                 assert!(all_are(&block, mark));
             }
         }

@@ -7,6 +7,8 @@ use std::vec;
 use std::vec::Vec;
 
 use allocator_conformance::seed;
+use rand::rngs::SmallRng;
+use rand::{Rng, SeedableRng};
 
 use super::*;
 
@@ -30,7 +32,7 @@ fn assert_counts(heap: &TlsfByteAllocator, pool: NonNull<[u8]>, live: &[(NonNull
 
 #[test]
 fn counts_are_those_of_a_walk_over_the_blocks() {
-    let mut rng = fastrand::Rng::with_seed(seed());
+    let mut rng = SmallRng::seed_from_u64(seed());
     let size = if cfg!(miri) { 1 << 13 } else { 1 << 17 };
     let mut memory = vec![0u128; size / 16 + 2];
     let start = memory.as_mut_ptr().expose_provenance().next_multiple_of(GRANULARITY);
@@ -42,10 +44,10 @@ fn counts_are_those_of_a_walk_over_the_blocks() {
 
     let mut live: Vec<(NonNull<u8>, Layout)> = Vec::new();
     for _ in 0..if cfg!(miri) { 40 } else { 5_000 } {
-        let largest = if rng.bool() { 80 } else { 3000 };
-        let new_size = rng.usize(0..largest);
-        let index = rng.usize(0..=live.len());
-        match (rng.u8(0..3), live.get(index).copied()) {
+        let largest = if rng.random() { 80 } else { 3000 };
+        let new_size = rng.random_range(0..largest);
+        let index = rng.random_range(0..=live.len());
+        match (rng.random_range(0..3), live.get(index).copied()) {
             (0, Some((block, layout))) => {
                 live.swap_remove(index);
                 // SAFETY: `live` holds live blocks.
@@ -58,7 +60,7 @@ fn counts_are_those_of_a_walk_over_the_blocks() {
                 }
             }
             _ => {
-                let layout = Layout::from_size_align(new_size, 1 << rng.usize(0..11)).unwrap();
+                let layout = Layout::from_size_align(new_size, 1 << rng.random_range(0..11)).unwrap();
                 live.extend(heap.alloc(layout).map(|block| (block, layout)));
             }
         }
