@@ -72,6 +72,11 @@ unsafe impl<A: ByteAllocator + ?Sized> ByteAllocator for &mut A {
         (**self).usable_size(layout)
     }
 
+    unsafe fn used_by(&self, ptr: NonNull<u8>, layout: Layout) -> usize {
+        // SAFETY: passed on from the caller.
+        unsafe { (**self).used_by(ptr, layout) }
+    }
+
     #[inline]
     fn alloc_batch<'o>(&mut self, layout: Layout, out: &'o mut [MaybeUninit<NonNull<u8>>]) -> &'o mut [NonNull<u8>] {
         (**self).alloc_batch(layout, out)

@@ -488,4 +488,9 @@ unsafe impl<A: ByteAllocator, P: PageAllocator> ByteAllocator for Growing<A, P> 
     fn region_for(&self, layout: Layout) -> Option<Layout> {
         self.bytes.region_for(layout)
     }
+
+    unsafe fn used_by(&self, ptr: NonNull<u8>, layout: Layout) -> usize {
+        // SAFETY: passed on from the caller.
+        unsafe { self.bytes.used_by(ptr, layout) }
+    }
 }

@@ -176,6 +176,24 @@ pub unsafe trait ByteAllocator: BaseAllocator {
         (layout.size(), layout.size())
     }
 
+    /// By how many bytes a live block raises [`used_bytes`](Self::used_bytes), for allocators over this one, which count what
+    /// they take: others may use it, too.
+    ///
+    /// The same for every layout that the block fits, and for as long as it keeps its place and usable size. The provided
+    /// method answers the usable size; an engine whose blocks have headers or padding overrides it.
+    ///
+    /// # Time complexity
+    ///
+    /// O(1).
+    ///
+    /// # Safety
+    ///
+    /// `ptr` came from this allocator, has not been given back since, and fits `layout`.
+    unsafe fn used_by(&self, ptr: NonNull<u8>, layout: Layout) -> usize {
+        let _ = ptr;
+        self.usable_size(layout).1
+    }
+
     /// Allocates as many blocks for `layout` as there are, at most `out.len()`, and returns those: the first entries of
     /// `out`, now initialised. Each is a block as [`alloc`](Self::alloc) gives it.
     ///

@@ -87,6 +87,11 @@ unsafe impl<A: ByteAllocator, R: RawMutex> ByteAllocator for &Locked<A, R> {
         self.locked(|engine| engine.usable_size(layout))
     }
 
+    unsafe fn used_by(&self, ptr: NonNull<u8>, layout: Layout) -> usize {
+        // SAFETY: passed on from the caller.
+        self.locked(|engine| unsafe { engine.used_by(ptr, layout) })
+    }
+
     fn alloc_batch<'o>(&mut self, layout: Layout, out: &'o mut [MaybeUninit<NonNull<u8>>]) -> &'o mut [NonNull<u8>] {
         self.locked(|engine| engine.alloc_batch(layout, out))
     }

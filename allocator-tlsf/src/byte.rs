@@ -185,6 +185,11 @@ unsafe impl ByteAllocator for TlsfByteAllocator {
         let size = pool_for(layout)?.checked_add(self.regions.overhead_of_next())?;
         Layout::from_size_align(size, GRANULARITY).ok()
     }
+
+    unsafe fn used_by(&self, ptr: NonNull<u8>, layout: Layout) -> usize {
+        // SAFETY: the caller's block is live and fits the layout; widened, the pointer reaches what lies before it.
+        unsafe { block_bytes(widen(ptr), layout) }
+    }
 }
 
 impl Default for TlsfByteAllocator {

@@ -28,6 +28,9 @@ fn assert_counts(heap: &TlsfByteAllocator, pool: NonNull<[u8]>, live: &[(NonNull
         let told = unsafe { Tlsf::<u32, u32, FIRST_LEVELS, SECOND_LEVELS>::allocation_usable_size(block) };
         assert_eq!(heap.usable_size(layout), (layout.size(), told));
     }
+    // SAFETY: `live` holds live blocks.
+    let by_block = live.iter().map(|&(block, layout)| unsafe { heap.used_by(block, layout) });
+    assert_eq!(by_block.sum::<usize>(), used, "what each block accounts for");
 }
 
 #[test]
