@@ -31,8 +31,9 @@ use buddy_system_allocator::Heap;
 /// # Time complexity
 ///
 /// `alloc` is O(`ORDER`). `dealloc` looks for the buddy of the block by scanning the list of its order, and again after
-/// every merge: O(number of free blocks). `realloc` moves a block, save where that makes it smaller and it is large or
-/// nothing else is free: then its tail is given back, in up to `ORDER` pieces.
+/// every merge: O(number of free blocks). `realloc` moves a block that outgrows its power of two, and one that then has at
+/// most 4096 bytes, if a smaller block is free: that costs less than to give back the tail of the old one. Else, and in
+/// `realloc_in_place`, the block stays and gives back its tail in up to `ORDER` pieces.
 ///
 /// # Drawbacks
 ///
@@ -238,6 +239,21 @@ unsafe impl<const ORDER: usize> ByteAllocator for BuddyByteAllocator<ORDER> {
             if let Ok(moved) = unsafe { realloc_by_moving(self, ptr, layout, new_size) } {
                 return Ok(moved);
             }
+        }
+        // SAFETY: passed on from the caller; where the block has moved, the call is not reached.
+        unsafe { self.realloc_in_place(ptr, layout, new_size) }
+    }
+
+    unsafe fn realloc_in_place(
+        &mut self,
+        ptr: NonNull<u8>,
+        layout: Layout,
+        new_size: usize,
+    ) -> AllocResult<NonNull<u8>> {
+        let old_block = Self::block_size(layout.size(), layout.align()).ok_or(AllocError::NoMemory)?;
+        let new_block = Self::block_size(new_size, layout.align()).ok_or(AllocError::NoMemory)?;
+        if new_block > old_block {
+            return Err(AllocError::NoMemory);
         }
         let block = widen(ptr);
         // SAFETY: the block is live and fits `layout`, so it has `old_block` bytes.

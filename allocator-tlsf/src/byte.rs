@@ -9,7 +9,8 @@ use allocator_core::{AllocError, AllocResult, BaseAllocator, ByteAllocator, Regi
 use rlsf::{GRANULARITY, Tlsf};
 
 use crate::geometry::{
-    FIRST_LEVELS, MIN_POOL, SECOND_LEVELS, block_bytes, bytes_to_hand_out, first_pool, pool_for, usable_bytes,
+    FIRST_LEVELS, MIN_POOL, SECOND_LEVELS, block_bytes, bytes_to_hand_out, first_pool, in_block, measure, pool_for,
+    usable_bytes,
 };
 
 /// Blocks of bytes in constant time, with little lost to rounding.
@@ -35,8 +36,8 @@ use crate::geometry::{
 ///
 /// # Time complexity
 ///
-/// `alloc` and `dealloc` are O(1) in the worst case. `realloc` grows into a free neighbour where there is one; where the
-/// contents have to move it is O(size).
+/// `alloc`, `dealloc` and `realloc_in_place` are O(1) in the worst case. `realloc` grows into a free neighbour where there is
+/// one, and is O(size) where the contents have to move.
 ///
 /// # Drawbacks
 ///
@@ -175,6 +176,29 @@ unsafe impl ByteAllocator for TlsfByteAllocator {
         // SAFETY: the block is live, with the new layout.
         self.used = self.used - old_bytes + unsafe { block_bytes(moved, new_layout) };
         Ok(moved)
+    }
+
+    /// Gives back the tail of a block that becomes smaller; a block that becomes larger takes what it needs of a free block
+    /// behind it.
+    unsafe fn realloc_in_place(
+        &mut self,
+        ptr: NonNull<u8>,
+        layout: Layout,
+        new_size: usize,
+    ) -> AllocResult<NonNull<u8>> {
+        let new_layout = Layout::from_size_align(new_size.max(1), layout.align()).map_err(|_| AllocError::NoMemory)?;
+        let payload = widen(ptr);
+        // SAFETY: the caller's block is live and fits the layout; a widened pointer reaches all of the pool.
+        let measures = unsafe { measure(payload, layout) };
+        let new_bytes = in_block(measures.overhead, new_layout.size());
+        if new_bytes > measures.room {
+            return Err(AllocError::NoMemory);
+        }
+        // SAFETY: as above; the alignment stays.
+        let resized = unsafe { self.tlsf.reallocate(payload, new_layout) }.ok_or(AllocError::NoMemory)?;
+        debug_assert_eq!(resized, payload, "the package moves a block only where it has no room");
+        self.used = self.used - measures.block + new_bytes;
+        Ok(resized)
     }
 
     fn usable_size(&self, layout: Layout) -> (usize, usize) {

@@ -30,6 +30,9 @@ pub(crate) const SECOND_LEVELS: usize = 32;
 /// The header of a live block, in bytes.
 const HEADER: usize = GRANULARITY / 2;
 
+/// The bit of a block's size, the first word of its header, that is set iff the block is live or a sentinel.
+const USED: usize = 1;
+
 /// The largest pool: what `rlsf` lists with 28 first levels, or the largest object that there can be. Larger regions
 /// become several pools side by side.
 const MAX_POOL: usize = {
@@ -74,7 +77,7 @@ pub(crate) fn usable_bytes(layout: Layout) -> Option<usize> {
 /// The search looks at the lists of blocks that all fit: those of the request's size, with the most that header and padding
 /// can take, rounded up to the next of the second levels.
 pub(crate) fn pool_for(layout: Layout) -> Option<usize> {
-    let overhead = if layout.align() < GRANULARITY { HEADER } else { layout.align().checked_add(HEADER)? };
+    let overhead = layout.align().max(HEADER);
     let size = in_granules(layout.size().max(1).checked_add(overhead)?)?;
     let second_level = (1 << size.ilog2()) / SECOND_LEVELS;
     let listed = align_up(size, second_level.max(GRANULARITY))?;
@@ -89,6 +92,49 @@ pub(crate) fn pool_for(layout: Layout) -> Option<usize> {
 /// The block came from `rlsf`, is live and fits `layout`; the pointer may be used to read what lies before it.
 #[inline]
 pub(crate) unsafe fn block_bytes(payload: NonNull<u8>, layout: Layout) -> usize {
+    // SAFETY: passed on from the caller.
+    in_block(unsafe { overhead(payload, layout) }, layout.size())
+}
+
+/// What there is to know of a live block, in bytes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Measures {
+    /// In front of the payload: header and padding.
+    pub(crate) overhead: usize,
+    /// The whole block.
+    pub(crate) block: usize,
+    /// The block, and the free block behind it if there is one: the most that the block can become where it is.
+    pub(crate) room: usize,
+}
+
+/// Measures the live block at `payload`.
+///
+/// # Safety
+///
+/// As for [`block_bytes`]; the pointer may be used to read what lies behind the block, too.
+pub(crate) unsafe fn measure(payload: NonNull<u8>, layout: Layout) -> Measures {
+    // SAFETY: passed on from the caller.
+    let overhead = unsafe { overhead(payload, layout) };
+    let block = in_block(overhead, layout.size());
+    // SAFETY: the block ends there, and another one follows, at least the sentinel; its size is its first word.
+    let behind = unsafe { payload.add(block - overhead).cast::<usize>().read() };
+    Measures { overhead, block, room: if behind & USED == 0 { block + behind } else { block } }
+}
+
+/// The bytes of a block for `size` bytes of payload behind `overhead` bytes. This does not overflow: the size is that of a
+/// layout whose alignment, rounded up to a granule, is at least the overhead less the header.
+#[inline]
+pub(crate) const fn in_block(overhead: usize, size: usize) -> usize {
+    (overhead + if size > 0 { size } else { 1 } + GRANULARITY - 1) & !(GRANULARITY - 1)
+}
+
+/// The bytes in front of the payload of a live block: its header and padding.
+///
+/// # Safety
+///
+/// As for [`block_bytes`].
+#[inline]
+unsafe fn overhead(payload: NonNull<u8>, layout: Layout) -> usize {
     let overhead = if layout.align() < GRANULARITY {
         HEADER
     } else {
@@ -97,8 +143,7 @@ pub(crate) unsafe fn block_bytes(payload: NonNull<u8>, layout: Layout) -> usize 
         payload.as_ptr().addr() - header.as_ptr().addr()
     };
     debug_assert!(overhead >= HEADER && overhead <= layout.align().max(GRANULARITY) + HEADER);
-    // A live block has been measured against the pool that it lies in: this does not overflow.
-    (overhead + layout.size().max(1) + GRANULARITY - 1) & !(GRANULARITY - 1)
+    overhead
 }
 
 const _: () = assert!(HEADER >= size_of::<usize>(), "the address of the header must fit before the payload");

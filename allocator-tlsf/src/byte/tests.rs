@@ -18,6 +18,21 @@ fn walk(heap: &TlsfByteAllocator, pool: NonNull<[u8]>) -> Vec<(usize, bool)> {
     unsafe { heap.tlsf.iter_blocks(pool) }.map(|block| (block.as_ptr().len(), block.is_occupied())).collect()
 }
 
+/// The payload that a live block can have where it is, by the walk: up to the end of the block, or of a free one behind it.
+fn room_in_place(heap: &TlsfByteAllocator, pool: NonNull<[u8]>, payload: NonNull<u8>, layout: Layout) -> usize {
+    let mut end = pool.cast::<u8>().addr().get();
+    for (size, live) in walk(heap, pool) {
+        let payload = payload.addr().get();
+        if end > payload {
+            // This is the block behind the one looked for.
+            return if live { end - payload } else { end + size - payload };
+        }
+        end += size;
+        assert!(live || end <= payload, "{layout:?} is in a free block");
+    }
+    end - payload.addr().get()
+}
+
 fn assert_counts(heap: &TlsfByteAllocator, pool: NonNull<[u8]>, live: &[(NonNull<u8>, Layout)]) {
     let blocks = walk(heap, pool);
     let used: usize = blocks.iter().filter(|block| block.1).map(|block| block.0).sum();
@@ -25,8 +40,8 @@ fn assert_counts(heap: &TlsfByteAllocator, pool: NonNull<[u8]>, live: &[(NonNull
     assert_eq!(heap.total_bytes(), blocks.iter().map(|block| block.0).sum::<usize>());
     for &(block, layout) in live {
         // SAFETY: `live` holds live blocks.
-        let told = unsafe { Tlsf::<u32, u32, FIRST_LEVELS, SECOND_LEVELS>::allocation_usable_size(block) };
-        assert_eq!(heap.usable_size(layout), (layout.size(), told));
+        let usable = unsafe { Tlsf::<u32, u32, FIRST_LEVELS, SECOND_LEVELS>::allocation_usable_size(block) };
+        assert_eq!(heap.usable_size(layout), (layout.size(), usable));
     }
     // SAFETY: `live` holds live blocks.
     let by_block = live.iter().map(|&(block, layout)| unsafe { heap.used_by(block, layout) });
@@ -50,13 +65,29 @@ fn counts_are_those_of_a_walk_over_the_blocks() {
         let largest = if rng.random() { 80 } else { 3000 };
         let new_size = rng.random_range(0..largest);
         let index = rng.random_range(0..=live.len());
-        match (rng.random_range(0..3), live.get(index).copied()) {
+        match (rng.random_range(0..4), live.get(index).copied()) {
             (0, Some((block, layout))) => {
                 live.swap_remove(index);
                 // SAFETY: `live` holds live blocks.
                 unsafe { heap.dealloc(block, layout) };
             }
             (1, Some((block, layout))) => {
+                let before = heap.used_bytes();
+                let room = room_in_place(&heap, pool, block, layout);
+                // SAFETY: `live` holds live blocks.
+                match unsafe { heap.realloc_in_place(block, layout, new_size) } {
+                    Ok(resized) => {
+                        assert_eq!(resized.addr(), block.addr());
+                        assert!(new_size <= room);
+                        live[index] = (resized, Layout::from_size_align(new_size, layout.align()).unwrap());
+                    }
+                    Err(error) => {
+                        assert_eq!((error, heap.used_bytes()), (AllocError::NoMemory, before));
+                        assert!(new_size > room, "{new_size} bytes would have fitted into {room}");
+                    }
+                }
+            }
+            (2, Some((block, layout))) => {
                 // SAFETY: `live` holds live blocks.
                 if let Ok(block) = unsafe { heap.realloc(block, layout, new_size) } {
                     live[index] = (block, Layout::from_size_align(new_size, layout.align()).unwrap());
@@ -140,4 +171,44 @@ fn a_region_for_a_request_serves_it_and_there_is_none_for_hopeless_ones() {
         assert_eq!(heap.region_for(Layout::from_size_align(size, align).unwrap()), None, "{size}, {align}");
     }
     assert_eq!(heap.region_for(Layout::from_size_align(isize::MAX as usize, 1).unwrap()), None);
+}
+
+#[test]
+fn a_region_for_a_request_serves_it_whatever_the_regions_before() {
+    const SIZES: [usize; 12] = [0, 1, 15, 16, 17, 100, 1000, 1008, 1009, 4096, 33_333, 100_000];
+    for num_regions in [0, RegionTable::INLINE] {
+        for (size, shift) in SIZES.iter().flat_map(|&size| (0..14).map(move |shift| (size, shift))) {
+            if cfg!(miri) && (size > 2000 || shift % 4 != 1) {
+                continue;
+            }
+            let layout = Layout::from_size_align(size, 1 << shift).unwrap();
+            let mut heap = TlsfByteAllocator::new();
+            let mut memory = vec![0u128; RegionTable::INLINE * 16];
+            let start = memory.as_mut_ptr().expose_provenance();
+            for region in 0..num_regions {
+                // SAFETY: `memory` is the heap's from here on.
+                unsafe { heap.add_memory(start + region * 256, 128).unwrap() };
+            }
+            let region = heap.region_for(layout).unwrap();
+            // The worst place: aligned as asked for, and not better.
+            let room = Layout::from_size_align(region.size() + region.align(), 2 * region.align()).unwrap();
+            // SAFETY: the size is not 0.
+            let further = unsafe { std::alloc::alloc(room) };
+            let place = further.expose_provenance() + region.align();
+            // SAFETY: the memory is the heap's until it goes.
+            unsafe { heap.add_memory(place, region.size()).unwrap() };
+            let block = heap.alloc(layout).unwrap();
+            assert!((place..place + region.size()).contains(&block.addr().get()) || num_regions > 0, "{layout:?}");
+            // SAFETY: the heap is not used any more.
+            unsafe { std::alloc::dealloc(further, room) };
+        }
+    }
+}
+
+#[test]
+fn no_region_is_named_for_a_request_that_no_region_serves() {
+    let heap = TlsfByteAllocator::new();
+    let largest = heap.region_for(Layout::from_size_align(isize::MAX as usize, 1).unwrap());
+    assert_eq!(largest, None);
+    assert_eq!(heap.region_for(Layout::from_size_align(0, 1 << (usize::BITS - 1)).unwrap()), None);
 }
