@@ -228,7 +228,8 @@ fn a_heap_without_memory_grows_until_the_pages_are_gone() {
         let mut heap = growing_out_of(SlabByteAllocator::<C, B>::with_backing(backing), frames(PAGES));
         assert!(fill_and_empty(&mut heap) > PAGES * PAGE / 2);
         assert_eq!(heap.bytes().validate(), Ok(()));
-        assert_eq!(heap.pages_taken(), PAGES);
+        // A heap that wants more than one page for its smallest request leaves fewer than that.
+        assert!(heap.pages_taken() > PAGES * 96 / 100, "{}", heap.pages_taken());
     }
     slab_takes_all::<PowerOfTwoClasses, _>(BuddyByteAllocator::new());
     slab_takes_all::<PowerOfTwoClasses, _>(page_backed(RadixPageAllocator::<64>::new()));

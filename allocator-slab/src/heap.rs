@@ -29,6 +29,9 @@ pub const SET_SIZE: usize = 64;
 /// a chunk, and the backing for a block, should be little beside it.
 const LEAST_GROWTH: usize = 256;
 
+/// What the smallest segment of the table of chunks takes of any backing at most: a page.
+const SEGMENT_IN_A_BACKING: usize = 4096;
+
 /// The general-purpose heap: slots of the size classes `C`, in chunks from the backing `B`, and everything larger from
 /// `B` itself.
 ///
@@ -402,6 +405,19 @@ unsafe impl<C: SizeClasses, B: ByteAllocator> ByteAllocator for SlabByteAllocato
             Some(class) => (layout.size(), C::SLOT_SIZES[class]),
             None => self.supply.backing.usable_size(layout),
         }
+    }
+
+    fn region_for(&self, layout: Layout) -> Option<Layout> {
+        // A slab grows by one slot where memory is short, and the table of chunks by a segment.
+        let block = match C::class_of(layout) {
+            Some(class) => chunk_layout(1, C::SLOT_SIZES[class], C::MOST_ALIGNED)?,
+            None => layout,
+        };
+        let with_segment = block.size().checked_add(SEGMENT_IN_A_BACKING)?;
+        let region = self.supply.backing.region_for(Layout::from_size_align(with_segment, block.align()).ok()?)?;
+        // What the heap trims off, or the table of regions takes.
+        let rest = 2 * Self::GRANULE + RegionTable::OVERFLOW_SIZE;
+        Layout::from_size_align(region.size().checked_add(rest)?, region.align()).ok()
     }
 }
 
