@@ -83,6 +83,20 @@ impl Arena {
         self.regions.push(region);
     }
 
+    /// Notes that the allocator has returned all regions that start in the range, and guards them again.
+    pub(super) fn take_back(&mut self, range: &Range<usize>) {
+        let (kept, returned): (Vec<_>, Vec<_>) =
+            self.regions.drain(..).partition(|region| !range.contains(&region.start));
+        self.regions = kept;
+        if self.is_guarded() {
+            for region in returned {
+                let offset = region.start - self.at(0);
+                // SAFETY: the region lies in the arena, and is no allocator's any more.
+                unsafe { self.pointer(offset).write_bytes(Self::GUARD, region.len()) };
+            }
+        }
+    }
+
     pub(super) fn regions(&self) -> &[Range<usize>] {
         &self.regions
     }

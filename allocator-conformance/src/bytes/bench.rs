@@ -5,9 +5,10 @@ use core::ops::Range;
 use rand::SeedableRng;
 use rand::rngs::SmallRng;
 
+use super::options::ByteOptions;
 use super::shadow::Shadow;
-use super::{ByteOptions, Outcome};
 use crate::arena::Arena;
+use crate::config::Outcome;
 use allocator_core::ByteAllocator;
 
 pub(super) type Bench<'a, A> = crate::bench::Bench<'a, A, ByteOptions, Arena>;
@@ -38,6 +39,15 @@ impl<A: ByteAllocator> Bench<'_, A> {
     pub(super) fn middle(&self) -> Range<usize> {
         let quarter = self.terrain.size() / 4;
         self.terrain.at(quarter)..self.terrain.at(2 * quarter)
+    }
+
+    /// A fresh allocator with these regions, the first of them first.
+    pub(super) fn with_regions(&mut self, regions: &[Range<usize>]) -> Outcome<Shadow<'_, A>> {
+        let mut shadow = self.empty();
+        for (index, region) in regions.iter().enumerate() {
+            if index == 0 { shadow.give_first(region.clone())? } else { shadow.give_more(region.clone())? }
+        }
+        Ok(shadow)
     }
 
     pub(super) fn arena(&self) -> &Arena {

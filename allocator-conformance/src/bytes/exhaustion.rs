@@ -1,34 +1,18 @@
 //! At the end of the memory, and after everything has been given back.
 
 use core::alloc::Layout;
-use core::ops::Range;
 use std::vec::Vec;
 
 use rand::Rng;
 use rand::seq::SliceRandom;
 
-use super::Outcome;
 use super::bench::Bench;
-use super::programs::{churn, layout};
+use super::fills::{fill, fill_sizes, largest_block};
+use super::layouts::layout;
+use super::programs::churn;
 use super::shadow::{Block, Shadow};
-use crate::config::{STRIDE, ensure};
+use crate::config::{Outcome, STRIDE, ensure};
 use allocator_core::ByteAllocator;
-
-/// Sizes that fill a pool of the bench in a moment.
-fn fill_sizes<A: ByteAllocator>(bench: &Bench<'_, A>) -> Vec<usize> {
-    let quarter = bench.middle().len() / 4;
-    let sizes: &[usize] = if cfg!(miri) { &[3000, quarter] } else { &[64, 500, 4096, 10_000, quarter] };
-    sizes.iter().copied().filter(|&size| size <= bench.options.largest_block).collect()
-}
-
-/// Takes blocks until there is no memory for one more; returns how many.
-fn fill<A: ByteAllocator>(shadow: &mut Shadow<'_, A>, layout: Layout) -> Outcome<usize> {
-    let mut count = 0;
-    while shadow.alloc(layout)?.is_some() {
-        count += 1;
-    }
-    Ok(count)
-}
 
 pub(crate) fn exhaustion<A: ByteAllocator>(bench: &mut Bench<'_, A>) -> Outcome {
     let pool = bench.middle().len();
@@ -105,33 +89,6 @@ pub(crate) fn refill<A: ByteAllocator>(bench: &mut Bench<'_, A>) -> Outcome {
     shadow.finish()
 }
 
-/// How large a block each of these regions together can serve at first: found on fresh allocators.
-fn largest_block<A: ByteAllocator>(bench: &mut Bench<'_, A>, regions: &[Range<usize>], align: usize) -> Outcome<usize> {
-    let most = regions.iter().map(|region| region.len()).sum::<usize>();
-    let (mut fits, mut too_large) = (0, most + 1);
-    // What fits nearly is good enough to see it fit again.
-    let precision = if cfg!(miri) { most / 16 } else { 1 };
-    while too_large - fits > precision {
-        let size = fits.midpoint(too_large);
-        let mut shadow = with_regions(bench, regions)?;
-        match shadow.alloc(layout(size, align))? {
-            Some(_) => fits = size,
-            None => too_large = size,
-        }
-        shadow.finish()?;
-    }
-    ensure!(fits > 0, "nothing can be had from {regions:x?}");
-    Ok(fits)
-}
-
-fn with_regions<'b, A: ByteAllocator>(bench: &'b mut Bench<'_, A>, regions: &[Range<usize>]) -> Outcome<Shadow<'b, A>> {
-    let mut shadow = bench.empty();
-    for (index, region) in regions.iter().enumerate() {
-        if index == 0 { shadow.give_first(region.clone())? } else { shadow.give_more(region.clone())? }
-    }
-    Ok(shadow)
-}
-
 pub(crate) fn largest_fits_again<A: ByteAllocator>(bench: &mut Bench<'_, A>) -> Outcome {
     let middle = bench.middle();
     let (end, pool, steps) = (middle.end, middle.len(), bench.steps(2));
@@ -142,7 +99,7 @@ pub(crate) fn largest_fits_again<A: ByteAllocator>(bench: &mut Bench<'_, A>) -> 
     ];
     for regions in sets.into_iter().skip(usize::from(cfg!(miri))) {
         let largest = largest_block(bench, &regions, 8)?;
-        let mut shadow = with_regions(bench, &regions)?;
+        let mut shadow = bench.with_regions(&regions)?;
         churn(&mut shadow, steps, pool)?;
         shadow.dealloc_all()?;
         for round in 0..rounds {
@@ -192,7 +149,8 @@ pub(crate) fn counted_once<A: ByteAllocator>(bench: &mut Bench<'_, A>) -> Outcom
 
 /// Whether each live block has raised `used` by its own rounding and header at most, and not by what lies beside it.
 fn charged_for_itself<A: ByteAllocator>(shadow: &Shadow<'_, A>) -> Outcome {
-    for (address, &Block { layout, usable, charge, .. }) in shadow.live() {
+    for (address, block @ &Block { layout, usable, .. }) in shadow.live() {
+        let charge = shadow.charge(block);
         let bound = usable.max(layout.align()).next_power_of_two() * 2 + 256;
         ensure!(
             charge < bound,

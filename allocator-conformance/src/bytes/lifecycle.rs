@@ -2,13 +2,11 @@
 
 use std::vec::Vec;
 
-use super::Outcome;
 use super::bench::Bench;
-use super::misuse::hostile_shapes;
-use super::programs::layout;
+use super::layouts::{hostile_shapes, layout};
 use super::shadow::Shadow;
 use crate::arena::AddBy;
-use crate::config::ensure;
+use crate::config::{Outcome, ensure};
 use allocator_core::{AllocError, ByteAllocator};
 
 pub(crate) fn before_init<A: ByteAllocator>(bench: &mut Bench<'_, A>) -> Outcome {

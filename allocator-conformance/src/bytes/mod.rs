@@ -1,10 +1,17 @@
 //! The checks for [`ByteAllocator`].
 
+mod accounts;
+mod batches;
 mod bench;
 mod contents;
 mod exhaustion;
+mod fills;
+mod growth;
+mod in_place;
+mod layouts;
 mod lifecycle;
 mod misuse;
+mod options;
 mod programs;
 mod realloc;
 mod regions;
@@ -12,30 +19,10 @@ mod shadow;
 
 use bench::{Bench, terrain};
 
-use super::config::Outcome;
+use crate::checks::checks;
 use allocator_core::ByteAllocator;
 
-/// What a byte allocator may do differently from others.
-#[derive(Clone, Debug)]
-pub struct ByteOptions {
-    /// The smallest size of the first region, in bytes, a power of two of at least 4096: 32 KiB unless told otherwise.
-    pub min_first_region: usize,
-    /// Whether regions whose ends are not page-aligned are taken, and trimmed: yes, unless the allocator is documented
-    /// to be strict.
-    pub trims_regions: bool,
-    /// Whether `realloc` to a smaller size may be refused because the heap is full: no, unless smaller blocks live
-    /// elsewhere than larger ones.
-    pub shrink_may_fail: bool,
-    /// The size of the largest block there can be, in bytes, at least 8 KiB, where the allocator is documented to have
-    /// one that does not grow with the memory.
-    pub largest_block: usize,
-}
-
-impl Default for ByteOptions {
-    fn default() -> Self {
-        Self { min_first_region: 32 << 10, trims_regions: true, shrink_may_fail: false, largest_block: usize::MAX }
-    }
-}
+pub use options::ByteOptions;
 
 /// One `#[test]` for each check of the [`ByteAllocator`] contract, in a module of the given name.
 ///
@@ -89,6 +76,24 @@ macro_rules! __byte_checks {
                 realloc_keeps_contents,
                 /// `realloc` that cannot be served leaves everything as it was.
                 realloc_refused,
+                /// `realloc_in_place` never moves a block and keeps its contents, and its neighbours'.
+                in_place_keeps_contents,
+                /// `realloc_in_place` that cannot be served changes nothing; a smaller size in the same block is served.
+                in_place_refused,
+                /// `alloc_batch` gives a prefix of good blocks, which `dealloc_batch` takes back with any others.
+                batches,
+                /// A batch stops short only where there is no memory for one more block.
+                batches_in_a_full_pool,
+                /// `trim` says what it gave back, harms no live block, and keeps the statistics right.
+                trim_harms_nothing,
+                /// A region that is released is one that was given, has nothing live in it, and is the caller's again.
+                released_regions,
+                /// A fresh allocator serves a request out of the region that it wants for it.
+                region_for_first,
+                /// A full allocator serves a request out of one more region, the one that it wants for it.
+                region_for_more,
+                /// Where an allocator says that no region helps, none does.
+                region_for_nothing,
                 /// All usable bytes can be used, and the block given back with any size that fits it.
                 usable_bytes,
                 /// At the end of the memory a refusal changes nothing, and a free block makes room again.
@@ -117,7 +122,10 @@ macro_rules! __byte_checks {
 
 /// All checks under one roof for the table.
 mod all {
+    pub(super) use super::batches::*;
     pub(super) use super::exhaustion::*;
+    pub(super) use super::growth::*;
+    pub(super) use super::in_place::*;
     pub(super) use super::lifecycle::*;
     pub(super) use super::misuse::*;
     pub(super) use super::programs::*;

@@ -5,17 +5,14 @@ use core::alloc::Layout;
 use rand::Rng;
 use rand::rngs::SmallRng;
 
-use super::Outcome;
 use super::bench::Bench;
+use super::layouts::layout;
 use super::shadow::Shadow;
+use crate::config::Outcome;
 use allocator_core::ByteAllocator;
 
-pub(super) fn layout(size: usize, align: usize) -> Layout {
-    Layout::from_size_align(size, align).expect("the suite asks for sane layouts")
-}
-
 /// Draws a layout for a pool of the given size.
-type Draw = fn(&mut SmallRng, usize) -> Layout;
+pub(super) type Draw = fn(&mut SmallRng, usize) -> Layout;
 
 fn small_align(rng: &mut SmallRng) -> usize {
     1 << rng.random_range(0..=5)
@@ -30,7 +27,7 @@ fn draw_border(rng: &mut SmallRng, pool: usize) -> Layout {
     layout(power + rng.random_range(0..=2) - 1, small_align(rng))
 }
 
-fn draw_mixed(rng: &mut SmallRng, pool: usize) -> Layout {
+pub(super) fn draw_mixed(rng: &mut SmallRng, pool: usize) -> Layout {
     let bits = rng.random_range(1..=(pool / 8).ilog2());
     layout(rng.random_range(0..1 << bits), small_align(rng))
 }
@@ -92,7 +89,7 @@ pub(super) fn run_steps<A: ByteAllocator>(
         if shadow.rng.random_range(0..60) == 0 {
             taking = !taking;
         }
-        let dice = shadow.rng.random_range(0..10) + if taking { 0 } else { 3 };
+        let dice = shadow.rng.random_range(0..12) + if taking { 0 } else { 3 };
         match (dice, shadow.any_block()) {
             (0..5, _) | (_, None) => {
                 let layout = draw(&mut shadow.rng, pool);
@@ -103,7 +100,15 @@ pub(super) fn run_steps<A: ByteAllocator>(
                 shadow.alloc_zeroed(layout)?;
             }
             (6 | 7, Some(block)) => random_realloc(shadow, block, pool, draw)?,
+            (8, Some(block)) => {
+                let new_size = random_size(shadow, block, pool, draw);
+                shadow.realloc_in_place(block, new_size)?;
+            }
+            (9, Some(block)) => random_batch(shadow, block, pool, draw)?,
             (_, Some(block)) => shadow.dealloc(block)?,
+        }
+        if shadow.rng.random_range(0..200) == 0 {
+            shadow.trim()?;
         }
         if index % 256 == 255 {
             shadow.check_all_contents()?;
@@ -113,17 +118,32 @@ pub(super) fn run_steps<A: ByteAllocator>(
 }
 
 fn random_realloc<A: ByteAllocator>(shadow: &mut Shadow<'_, A>, block: usize, pool: usize, draw: Draw) -> Outcome {
+    let new_size = random_size(shadow, block, pool, draw);
+    shadow.realloc(block, new_size).map(drop)
+}
+
+/// A size for a block that is about its own, or any.
+fn random_size<A: ByteAllocator>(shadow: &mut Shadow<'_, A>, block: usize, pool: usize, draw: Draw) -> usize {
     let size = shadow.block(block).layout.size();
-    let new_size = match shadow.rng.random_range(0..8) {
+    match shadow.rng.random_range(0..8) {
         0 => size,
         1 => 0,
         2 => size / 2,
         3 => size + 1,
         4 => size.saturating_sub(1),
         _ => draw(&mut shadow.rng, pool).size(),
-    };
-    shadow.realloc(block, new_size)?;
-    Ok(())
+    }
+}
+
+/// Takes a batch, or gives back a batch of blocks like this one.
+fn random_batch<A: ByteAllocator>(shadow: &mut Shadow<'_, A>, block: usize, pool: usize, draw: Draw) -> Outcome {
+    let count = shadow.rng.random_range(0..=8);
+    if shadow.rng.random() {
+        let layout = draw(&mut shadow.rng, pool);
+        shadow.alloc_batch(layout, count).map(drop)
+    } else {
+        shadow.dealloc_alike(block, count)
+    }
 }
 
 /// The churn of [`random_mixed`], for checks that need a pool which has seen much.

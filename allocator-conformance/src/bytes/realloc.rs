@@ -1,15 +1,11 @@
 //! `realloc`, zeroing, and what of a block may be used.
 
-use core::ptr::NonNull;
-use core::slice;
-
 use rand::Rng;
 
-use super::Outcome;
 use super::bench::Bench;
-use super::programs::layout;
+use super::layouts::layout;
 use super::shadow::Shadow;
-use crate::config::{STRIDE, ensure};
+use crate::config::{Outcome, STRIDE, ensure};
 use allocator_core::ByteAllocator;
 
 pub(crate) fn zeroed_is_zero<A: ByteAllocator>(bench: &mut Bench<'_, A>) -> Outcome {
@@ -138,23 +134,15 @@ pub(crate) fn narrowed_pointers<A: ByteAllocator>(bench: &mut Bench<'_, A>) -> O
         for align in [1, 8, 64] {
             let one = shadow.must_alloc(layout(size, align))?;
             let two = shadow.must_alloc(layout(size, align))?;
-            let ptr = narrowed(&shadow, one);
+            let ptr = shadow.narrowed(one);
             shadow.dealloc_through(one, size, ptr)?;
-            let ptr = narrowed(&shadow, two);
+            let ptr = shadow.narrowed(two);
             if let Some(two) = shadow.realloc_through(two, size, ptr, size * 2)? {
-                let ptr = narrowed(&shadow, two);
+                let ptr = shadow.narrowed(two);
                 shadow.realloc_through(two, size * 2, ptr, size / 2)?;
             }
             shadow.alloc(layout(size, align))?;
         }
     }
     shadow.finish()
-}
-
-/// A pointer to a block that may reach only what was asked for, as one that was a `Box` or a reference in between.
-fn narrowed<A: ByteAllocator>(shadow: &Shadow<'_, A>, block: usize) -> NonNull<u8> {
-    let block = shadow.block(block);
-    // SAFETY: the block is live, was filled, and nobody else refers to it.
-    let bytes = unsafe { slice::from_raw_parts_mut(block.ptr.as_ptr(), block.layout.size()) };
-    NonNull::from(bytes).cast()
 }

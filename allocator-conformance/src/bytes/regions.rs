@@ -6,12 +6,11 @@ use std::vec::Vec;
 use rand::Rng;
 use rand::seq::SliceRandom;
 
-use super::Outcome;
 use super::bench::Bench;
-use super::programs::layout;
+use super::layouts::layout;
 use super::shadow::Shadow;
 use crate::arena::AddBy;
-use crate::config::{STRIDE, ensure};
+use crate::config::{Outcome, STRIDE, ensure};
 use allocator_core::{AllocError, ByteAllocator};
 
 const PAGE: usize = 4096;

@@ -4,18 +4,25 @@ use core::alloc::Layout;
 use core::cell::Cell;
 use core::ops::Range;
 use core::ptr::NonNull;
+use core::slice;
 use std::collections::BTreeMap;
 use std::format;
+use std::string::String;
 
 use rand::rngs::SmallRng;
 use rand::seq::SliceRandom;
 use rand::{Rng, SeedableRng};
 
-use super::ByteOptions;
+use super::accounts::{AccountId, Accounts};
 use super::contents::Contents;
+use super::options::ByteOptions;
 use crate::arena::{AddBy, Arena, extent};
 use crate::config::{Call, Outcome, call, ensure};
 use allocator_core::{AllocError, AllocResult, ByteAllocator};
+
+mod batches;
+mod growth;
+mod resizing;
 
 /// A block that the allocator has handed out.
 #[derive(Clone, Copy)]
@@ -26,8 +33,8 @@ pub(super) struct Block {
     pub(super) layout: Layout,
     /// The usable bytes, at least 1; all of them hold the pattern.
     pub(super) usable: usize,
-    /// By how much the block has raised `used`.
-    pub(super) charge: usize,
+    /// Where it is written down by how much the block has raised `used`.
+    account: AccountId,
     /// Which pattern the block holds.
     pattern: usize,
 }
@@ -37,6 +44,15 @@ pub(super) struct Stats {
     pub(super) total: usize,
     pub(super) used: usize,
     pub(super) available: usize,
+}
+
+/// What is known of an allocator's `realloc_in_place`.
+#[derive(Clone, Default)]
+struct InPlace {
+    /// Whether it was served.
+    served: bool,
+    /// A request that an allocator which serves any must serve, and that was refused.
+    refused: Option<String>,
 }
 
 /// An allocator under test and what must be true of it.
@@ -53,8 +69,13 @@ pub(super) struct Shadow<'a, A> {
     live: BTreeMap<usize, Block>,
     /// The sum of `usable` over `live`.
     live_bytes: usize,
-    /// What the statistics must be. `used` is the sum of `charge` over `live`.
+    /// What the live blocks have raised `used` by.
+    accounts: Accounts,
+    /// What the statistics must be. `used` is the sum of all accounts.
     expected: Stats,
+    /// The regions that the allocator has, by their start, and how much each has added to `total`.
+    added: BTreeMap<usize, (Range<usize>, usize)>,
+    in_place: InPlace,
 }
 
 impl<'a, A: ByteAllocator> Shadow<'a, A> {
@@ -67,7 +88,20 @@ impl<'a, A: ByteAllocator> Shadow<'a, A> {
     ) -> Self {
         let contents = Contents::new(&mut rng);
         let expected = Stats { total: 0, used: 0, available: 0 };
-        Self { allocator, rng, options, arena, step, contents, live: BTreeMap::new(), live_bytes: 0, expected }
+        Self {
+            allocator,
+            rng,
+            options,
+            arena,
+            step,
+            contents,
+            live: BTreeMap::new(),
+            live_bytes: 0,
+            accounts: Accounts::default(),
+            expected,
+            added: BTreeMap::new(),
+            in_place: InPlace::default(),
+        }
     }
 
     /// The same allocator seen differently, for instance lent.
@@ -82,7 +116,10 @@ impl<'a, A: ByteAllocator> Shadow<'a, A> {
             contents: self.contents.clone(),
             live: BTreeMap::new(),
             live_bytes: 0,
+            accounts: Accounts::default(),
             expected: self.expected,
+            added: self.added.clone(),
+            in_place: self.in_place.clone(),
         }
     }
 
@@ -110,10 +147,24 @@ impl<'a, A: ByteAllocator> Shadow<'a, A> {
         self.live[&address]
     }
 
+    /// By how much a live block has raised `used`; where it is one of a batch, its share.
+    pub(super) fn charge(&self, block: &Block) -> usize {
+        self.accounts.share(block.account)
+    }
+
     /// A live block, any one; large ones are chosen more often.
     pub(super) fn any_block(&mut self) -> Option<usize> {
         let at = self.rng.random_range(self.arena.span());
         self.live.range(..=at).next_back().or_else(|| self.live.range(at..).next()).map(|(&address, _)| address)
+    }
+
+    /// A pointer to a live block that may reach only what was asked for, as one that was a `Box` or a reference in
+    /// between.
+    pub(super) fn narrowed(&self, address: usize) -> NonNull<u8> {
+        let block = self.block(address);
+        // SAFETY: the block is live, was filled, and nobody else refers to it.
+        let bytes = unsafe { slice::from_raw_parts_mut(block.ptr.as_ptr(), block.layout.size()) };
+        NonNull::from(bytes).cast()
     }
 
     /// The live block that lies next above the block, or next below it.
@@ -172,7 +223,9 @@ impl<'a, A: ByteAllocator> Shadow<'a, A> {
         );
         ensure!(stats.used == self.expected.used, "{call}: used went from {} to {}", self.expected.used, stats.used);
         self.expected.total = stats.total;
-        self.check_statistics(call)
+        self.check_statistics(call)?;
+        self.added.insert(region.start, (region, grown.unwrap_or(0)));
+        Ok(())
     }
 
     /// Offers a region that must be refused with this error, without a change. It may lie anywhere.
@@ -235,15 +288,17 @@ impl<'a, A: ByteAllocator> Shadow<'a, A> {
         self.check_statistics(call)?;
         let charge = self.expected.used.checked_sub(before);
         ensure!(charge.is_some(), "{call}: used went down from {before} to {}", self.expected.used);
-        self.insert(ptr, layout, usable, charge.unwrap_or(0));
+        let account = self.accounts.open(1, charge.unwrap_or(0));
+        self.insert(ptr, layout, usable, account);
         Ok(Some(ptr.as_ptr().addr()))
     }
 
-    fn insert(&mut self, ptr: NonNull<u8>, layout: Layout, usable: usize, charge: usize) {
+    /// Writes the pattern over a new block, and puts it among the live ones.
+    fn insert(&mut self, ptr: NonNull<u8>, layout: Layout, usable: usize, account: AccountId) {
         let pattern = self.rng.random_range(0..=usize::MAX);
         // SAFETY: the block is the suite's, `usable` bytes inside the arena, apart from all others.
         unsafe { self.contents.fill(ptr, usable, pattern) };
-        self.live.insert(ptr.as_ptr().addr(), Block { ptr, layout, usable, charge, pattern });
+        self.live.insert(ptr.as_ptr().addr(), Block { ptr, layout, usable, account, pattern });
     }
 
     /// Whether a new block lies where it may; returns its usable size.
@@ -313,65 +368,8 @@ impl<'a, A: ByteAllocator> Shadow<'a, A> {
         unsafe { self.allocator.dealloc(ptr, layout) };
         let call = call!("dealloc with {layout:?} of the block for {:?} at {address:#x}", block.layout);
         self.check_statistics(call)?;
-        let used = self.expected.used;
-        ensure!(
-            used.checked_add(block.charge) == Some(before),
-            "{call}: used went from {before} to {used}, while the block had raised it by {}",
-            block.charge
-        );
-        Ok(())
-    }
-
-    /// Resizes a block; `None` when that was refused, and the block is as it was.
-    pub(super) fn realloc(&mut self, address: usize, new_size: usize) -> Outcome<Option<usize>> {
-        let block = self.block(address);
-        self.realloc_through(address, block.layout.size(), block.ptr, new_size)
-    }
-
-    /// Resizes a block given with a size that fits it, through a pointer that may be narrowed to that.
-    pub(super) fn realloc_through(
-        &mut self,
-        address: usize,
-        size: usize,
-        ptr: NonNull<u8>,
-        new_size: usize,
-    ) -> Outcome<Option<usize>> {
-        self.check_contents(address)?;
-        let block = self.block(address);
-        let layout = resized(block.layout, size);
-        let call = call!("realloc to {new_size} of {layout:?} at {address:#x}");
-        self.next_step();
-        // SAFETY: the block is live, and the size is one that fits it.
-        let new = match unsafe { self.allocator.realloc(ptr, layout, new_size) } {
-            Ok(new) => new,
-            Err(AllocError::NoMemory) => return self.refused_realloc(call, address, new_size),
-            Err(error) => return Err(format!("{call}: {error:?}, expected a block or NoMemory")),
-        };
-        let Ok(new_layout) = Layout::from_size_align(new_size, layout.align()) else {
-            return Err(format!("{call}: served, though no such block can exist"));
-        };
-        self.live.remove(&address);
-        self.live_bytes -= block.usable;
-        let rest = self.expected.used - block.charge;
-        let usable = self.check_place(call, new, new_layout)?;
-        // SAFETY: the block is the suite's, `usable` bytes inside the arena.
-        let damaged = unsafe { self.contents.first_difference(new, size.min(new_size), block.pattern) };
-        ensure!(damaged.is_none(), "{call}: byte {} was not kept", damaged.unwrap_or(0));
-        self.live_bytes += usable;
-        self.check_statistics(call)?;
-        let charge = self.expected.used.checked_sub(rest);
-        ensure!(charge.is_some(), "{call}: used {} does not even count the other blocks", self.expected.used);
-        self.insert(new, new_layout, usable, charge.unwrap_or(0));
-        Ok(Some(new.as_ptr().addr()))
-    }
-
-    fn refused_realloc(&self, call: Call<'_>, address: usize, new_size: usize) -> Outcome<Option<usize>> {
-        let size = self.live[&address].layout.size();
-        let shrinks = new_size <= size && !self.options.shrink_may_fail;
-        ensure!(!shrinks, "{call}: refused, though the block is large enough");
-        self.check_unchanged(call)?;
-        self.check_contents(address)?;
-        Ok(None)
+        let closed = self.accounts.close_blocks(block.account, 1, before, self.expected.used);
+        closed.map_err(|what| format!("{call}: {what}"))
     }
 
     /// Gives all blocks back in random order; nothing may be used then.

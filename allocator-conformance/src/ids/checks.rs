@@ -1,22 +1,12 @@
 //! The checks themselves; what is right, the shadow knows.
 
-use rand::rngs::SmallRng;
+use rand::Rng;
 use rand::seq::SliceRandom;
-use rand::{Rng, SeedableRng};
 
+use super::bench::Bench;
 use super::shadow::Shadow;
-use super::{Bench, Outcome};
-use crate::config::{STRIDE, call, ensure};
+use crate::config::{Outcome, STRIDE, call, ensure};
 use allocator_core::IdAllocator;
-
-impl<A: IdAllocator> Bench<'_, A> {
-    /// A fresh allocator.
-    fn fresh(&mut self) -> Outcome<Shadow<'_, A>> {
-        let shadow = Shadow::new((self.make)(), self.step, self.options, SmallRng::from_rng(&mut self.rng));
-        ensure!(shadow.size() >= 8, "{} ids are too few for the suite to play with", shadow.size());
-        Ok(shadow)
-    }
-}
 
 /// Takes ids until so few are free that taking single ones is quick, which matters under Miri.
 fn nearly_fill<A: IdAllocator>(shadow: &mut Shadow<'_, A>) -> Outcome {

@@ -1,30 +1,17 @@
 //! The checks for [`IdAllocator`].
 
+mod bench;
 mod checks;
+mod options;
 mod shadow;
 mod taken;
 
-use super::config::Outcome;
-use super::pages::Runs;
+use bench::{Bench, terrain};
+
+use crate::checks::checks;
 use allocator_core::IdAllocator;
 
-pub(super) type Bench<'a, A> = super::bench::Bench<'a, A, IdOptions, ()>;
-
-/// Ids need no memory.
-fn terrain<A>(_: &IdOptions) {}
-
-/// What an id allocator may do differently from others.
-#[derive(Clone, Debug)]
-pub struct IdOptions {
-    /// Which runs of ids must be found where they are free: any, unless told otherwise.
-    pub runs: Runs,
-}
-
-impl Default for IdOptions {
-    fn default() -> Self {
-        Self { runs: Runs::Any }
-    }
-}
+pub use options::IdOptions;
 
 /// One `#[test]` for each check of the [`IdAllocator`] contract, in a module of the given name.
 ///

@@ -6,9 +6,10 @@ use std::format;
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 
+use super::options::IdOptions;
 use super::taken::Taken;
-use super::{IdOptions, Runs};
 use crate::config::{Call, Outcome, call, ensure};
+use crate::runs::Runs;
 use allocator_core::{AllocError, IdAllocator};
 
 /// An allocator under test and the ids as they must be.

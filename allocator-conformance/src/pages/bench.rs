@@ -6,9 +6,10 @@ use rand::SeedableRng;
 use rand::rngs::SmallRng;
 use rand::seq::SliceRandom;
 
+use super::options::PageOptions;
 use super::shadow::Shadow;
-use super::{Outcome, PageOptions};
 use crate::arena::Arena;
+use crate::config::Outcome;
 use allocator_core::PageAllocator;
 
 pub(super) type Bench<'a, A> = crate::bench::Bench<'a, A, PageOptions, Arena>;

@@ -2,11 +2,10 @@
 
 use std::vec::Vec;
 
-use super::Outcome;
 use super::bench::Bench;
 use super::shadow::Shadow;
 use crate::arena::AddBy;
-use crate::config::{call, ensure};
+use crate::config::{Outcome, call, ensure};
 use allocator_core::AllocError::{InvalidParam, MemoryOverlap};
 use allocator_core::PageAllocator;
 

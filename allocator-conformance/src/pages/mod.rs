@@ -2,6 +2,7 @@
 
 mod bench;
 mod lifecycle;
+mod options;
 mod programs;
 mod regions;
 mod runs;
@@ -9,37 +10,10 @@ mod shadow;
 
 use bench::{Bench, terrain};
 
-use super::config::Outcome;
+use crate::checks::checks;
 use allocator_core::PageAllocator;
 
-/// Which runs an allocator must find where they are free.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Runs {
-    /// Any run that is free and aligned as asked for.
-    Any,
-    /// A run inside a free block of the next power of two that is aligned to its own size.
-    PowerOfTwo,
-}
-
-/// What a page allocator may do differently from others.
-#[derive(Clone, Debug)]
-pub struct PageOptions {
-    /// Which runs must be found: any, unless told otherwise.
-    pub runs: Runs,
-    /// Whether adjacent regions serve one run together: yes, unless told otherwise.
-    pub joins_adjacent_regions: bool,
-    /// Whether the allocator promises to never touch what it manages: no, unless told otherwise. If it does not, the
-    /// suite writes into the pages that it was handed out.
-    pub memory_untouched: bool,
-    /// Whether regions below the first may come: yes, unless the allocator covers a window that starts at the first.
-    pub covers_below_first: bool,
-}
-
-impl Default for PageOptions {
-    fn default() -> Self {
-        Self { runs: Runs::Any, joins_adjacent_regions: true, memory_untouched: false, covers_below_first: true }
-    }
-}
+pub use options::{PageOptions, Placement};
 
 /// One `#[test]` for each check of the [`PageAllocator`] contract, in a module of the given name.
 ///

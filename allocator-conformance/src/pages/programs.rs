@@ -4,10 +4,9 @@ use std::boxed::Box;
 
 use rand::Rng;
 
-use super::Outcome;
 use super::bench::Bench;
 use super::shadow::Shadow;
-use crate::config::ensure;
+use crate::config::{Outcome, ensure};
 use allocator_core::PageAllocator;
 
 pub(crate) fn random_short<A: PageAllocator>(bench: &mut Bench<'_, A>) -> Outcome {

@@ -3,11 +3,10 @@
 use core::ops::Range;
 use std::vec::Vec;
 
-use super::Outcome;
 use super::bench::Bench;
 use super::shadow::Shadow;
 use crate::arena::AddBy;
-use crate::config::{STRIDE, ensure};
+use crate::config::{Outcome, STRIDE, ensure};
 use allocator_core::AllocError::{InvalidParam, MemoryOverlap};
 use allocator_core::PageAllocator;
 

@@ -3,10 +3,9 @@
 use rand::Rng;
 use rand::seq::SliceRandom;
 
-use super::Outcome;
 use super::bench::Bench;
 use super::shadow::Shadow;
-use crate::config::{STRIDE, ensure};
+use crate::config::{Outcome, STRIDE, ensure};
 use allocator_core::PageAllocator;
 
 pub(crate) fn single_pages<A: PageAllocator>(bench: &mut Bench<'_, A>) -> Outcome {

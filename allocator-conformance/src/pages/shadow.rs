@@ -10,9 +10,10 @@ use rand::rngs::SmallRng;
 use rand::seq::SliceRandom;
 use rand::{Rng, SeedableRng};
 
-use super::{PageOptions, Runs};
+use super::options::PageOptions;
 use crate::arena::{AddBy, Arena};
 use crate::config::{Call, Outcome, call, ensure};
+use crate::runs::Runs;
 use allocator_core::address::{align_down, align_up};
 use allocator_core::{AllocError, AllocResult, PageAllocator};
 
