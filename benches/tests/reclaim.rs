@@ -9,6 +9,9 @@ use allocator::{
     TlsfByteAllocator,
 };
 use allocator_benches::lab::memory::Memory;
+use rand::SeedableRng;
+use rand::rngs::SmallRng;
+use rand::seq::SliceRandom;
 
 // Without optimisation 64 MiB take minutes.
 const POOL: usize = if cfg!(debug_assertions) { 4 << 20 } else { 64 << 20 };
@@ -27,7 +30,7 @@ fn heap<C: SizeClasses, B: ByteAllocator>(memory: &mut Memory, backing: B) -> Sl
 /// Blocks of 64 bytes until there are no more, in random order.
 fn fill<C: SizeClasses, B: ByteAllocator>(heap: &mut SlabByteAllocator<C, B>) -> Vec<NonNull<u8>> {
     let mut blocks: Vec<_> = std::iter::from_fn(|| heap.alloc(SMALL).ok()).collect();
-    fastrand::Rng::with_seed(1).shuffle(&mut blocks);
+    blocks.shuffle(&mut SmallRng::seed_from_u64(1));
     blocks
 }
 

@@ -8,7 +8,8 @@ use std::io::Write;
 use std::time::Instant;
 
 use allocator::{AllocResult, PageAllocator};
-use fastrand::Rng;
+use rand::rngs::SmallRng;
+use rand::{Rng, SeedableRng};
 
 use crate::map::{self, Page};
 use crate::pool::Pool;
@@ -120,14 +121,14 @@ pub(crate) fn visit<P: PageAllocator>(
     let itself = screen::bytes(size_of::<P>());
     writeln!(screen, "{}, itself {itself}, with {FRAMES} frames of 4 KiB", screen.paint(name, Colour::Bold))?;
     writeln!(screen, "{}\n", map::legend(screen))?;
-    let mut rng = Rng::with_seed(seed);
+    let mut rng = SmallRng::seed_from_u64(seed);
     let mut frames = Frames::new(engine, pool)?;
     frames.take(184, PAGE_SIZE, Page::Pinned)?;
     frames.take(64, 64 * PAGE_SIZE, Page::Pinned)?;
     frames.show("Before:", "a kernel has its image and its device buffers, the rest is free.", screen)?;
 
     let runs = fill(&mut frames, &mut rng);
-    let (staying, going): (Vec<Run>, Vec<Run>) = runs.into_iter().partition(|_| rng.usize(..ONE_IN) == 0);
+    let (staying, going): (Vec<Run>, Vec<Run>) = runs.into_iter().partition(|_| rng.random_range(..ONE_IN) == 0);
     going.into_iter().try_for_each(|run| frames.give_back(run))?;
     frames.show("During:", "all was taken in short runs, and four of five have come back.", screen)?;
     let free = frames.count(Page::Free);
@@ -157,11 +158,11 @@ pub(crate) fn visit<P: PageAllocator>(
 }
 
 /// Takes all that is free in runs of 1 to 16 pages.
-fn fill<P: PageAllocator>(frames: &mut Frames<P>, rng: &mut Rng) -> Vec<Run> {
+fn fill<P: PageAllocator>(frames: &mut Frames<P>, rng: &mut SmallRng) -> Vec<Run> {
     let mut runs = Vec::new();
     let mut longest = 16;
     while longest > 0 {
-        let num_pages = rng.usize(1..=longest);
+        let num_pages = rng.random_range(1..=longest);
         match frames.take(num_pages, PAGE_SIZE, Page::Taken) {
             Ok(base) => runs.push((base, num_pages)),
             Err(_) => longest = num_pages - 1,

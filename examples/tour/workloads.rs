@@ -8,8 +8,9 @@ use allocator_api2::alloc::Allocator;
 use allocator_api2::boxed::Box as BoxIn;
 use allocator_api2::collections::TryReserveError;
 use allocator_api2::vec::Vec as VecIn;
-use fastrand::Rng;
 use hashbrown::HashMap;
+use rand::rngs::SmallRng;
+use rand::{Rng, SeedableRng};
 
 /// The heap had no block for a request.
 #[derive(Clone, Copy, Debug)]
@@ -77,7 +78,7 @@ impl Workload {
         heap: &A,
         seed: u64,
     ) -> Result<Done<'pool>, OutOfMemory> {
-        let rng = Rng::with_seed(seed);
+        let rng = SmallRng::seed_from_u64(seed);
         match self {
             Self::Sort => sort(heap, rng),
             Self::Words => words(heap, rng),
@@ -91,11 +92,11 @@ const NUMBERS: usize = 1_000_000;
 /// A slice that is sorted in place, without a buffer.
 const SHORT: usize = 64;
 
-fn sort<'pool, A: Allocator + Clone + 'pool>(heap: &A, mut rng: Rng) -> Result<Done<'pool>, OutOfMemory> {
+fn sort<'pool, A: Allocator + Clone + 'pool>(heap: &A, mut rng: SmallRng) -> Result<Done<'pool>, OutOfMemory> {
     let mut numbers = VecIn::new_in(heap.clone());
     for _ in 0..NUMBERS {
         numbers.try_reserve(1)?;
-        numbers.push(rng.u32(..));
+        numbers.push(rng.random());
     }
     merge_sort(&mut numbers, heap)?;
     assert!(numbers.is_sorted(), "a heap that corrupts what is in it");
@@ -130,14 +131,14 @@ fn merge_sort<A: Allocator + Clone>(numbers: &mut [u32], heap: &A) -> Result<(),
 const WORDS: usize = 200_000;
 const VOCABULARY: f64 = 16_000.0;
 
-fn words<'pool, A: Allocator + Clone + 'pool>(heap: &A, mut rng: Rng) -> Result<Done<'pool>, OutOfMemory> {
+fn words<'pool, A: Allocator + Clone + 'pool>(heap: &A, mut rng: SmallRng) -> Result<Done<'pool>, OutOfMemory> {
     // A hasher without a random seed, so that every heap sees the same order of keys.
     type Hasher = BuildHasherDefault<DefaultHasher>;
     let mut counts = HashMap::with_hasher_in(Hasher::default(), heap.clone());
     let mut letters = [0; 40];
     for _ in 0..WORDS {
         // A few words are common, most are rare.
-        let rank = (rng.f64().powi(4) * VOCABULARY) as u64;
+        let rank = (rng.random::<f64>().powi(4) * VOCABULARY) as u64;
         let word = spell(rank, &mut letters);
         if let Some(count) = counts.get_mut(word) {
             *count += 1;
@@ -156,9 +157,9 @@ fn words<'pool, A: Allocator + Clone + 'pool>(heap: &A, mut rng: Rng) -> Result<
 
 /// The word of a rank, 3 to 40 letters.
 fn spell(rank: u64, letters: &mut [u8; 40]) -> &[u8] {
-    let mut rng = Rng::with_seed(rank);
-    let word = &mut letters[..rng.usize(3..=40)];
-    word.fill_with(|| rng.u8(b'a'..=b'z'));
+    let mut rng = SmallRng::seed_from_u64(rank);
+    let word = &mut letters[..rng.random_range(3..=40)];
+    word.fill_with(|| rng.random_range(b'a'..=b'z'));
     word
 }
 
@@ -166,20 +167,20 @@ const SMALLEST: usize = 16;
 const BLOCKS: usize = 16_384;
 const STEPS: usize = 1_000_000;
 
-fn churn<'pool, A: Allocator + Clone + 'pool>(heap: &A, mut rng: Rng) -> Result<Done<'pool>, OutOfMemory> {
+fn churn<'pool, A: Allocator + Clone + 'pool>(heap: &A, mut rng: SmallRng) -> Result<Done<'pool>, OutOfMemory> {
     // The table is the tour's; only the blocks are the heap's.
     let mut blocks: Vec<Option<VecIn<u8, A>>> = Vec::new();
     blocks.resize_with(BLOCKS, || None);
     let mut checksum = 0;
     for step in 0..STEPS {
-        let place = &mut blocks[rng.usize(..BLOCKS)];
+        let place = &mut blocks[rng.random_range(..BLOCKS)];
         match place.take() {
             Some(block) => checksum += mark_of(&block),
             None => *place = Some(block(heap, some_size(&mut rng), step as u8)?),
         }
     }
     for place in &mut blocks {
-        if rng.u8(..4) > 0 {
+        if rng.random_range(..4_u8) > 0 {
             checksum += place.take().map_or(0, |block| mark_of(&block));
         }
     }
@@ -187,9 +188,9 @@ fn churn<'pool, A: Allocator + Clone + 'pool>(heap: &A, mut rng: Rng) -> Result<
 }
 
 /// From 16 bytes to 16 KiB; every power of two is as likely as the next.
-fn some_size(rng: &mut Rng) -> usize {
-    let power = SMALLEST << rng.u32(..10);
-    rng.usize(power..=2 * power)
+fn some_size(rng: &mut SmallRng) -> usize {
+    let power = SMALLEST << rng.random_range(..10_u32);
+    rng.random_range(power..=2 * power)
 }
 
 /// A block of `size` bytes. Only its first are written: the time is to be that of the heap, not of the memory.

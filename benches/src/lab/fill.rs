@@ -7,7 +7,8 @@ use std::marker::PhantomData;
 use std::ptr::NonNull;
 use std::rc::Rc;
 
-use fastrand::Rng;
+use rand::rngs::SmallRng;
+use rand::{Rng, SeedableRng};
 
 use super::bytes::{ByteHeap, HeapVisitor, is_aligned, largest_block, visit_heaps};
 use super::memory::Pools;
@@ -85,7 +86,7 @@ fn pool_size(quick: bool) -> usize {
 #[must_use]
 pub fn workloads(options: &Options) -> Vec<Workload> {
     let describe = |(name, _, title, sizes, pool): (String, _, &str, Sizes, PoolSize)| {
-        let mut rng = Rng::with_seed(options.seed);
+        let mut rng = SmallRng::seed_from_u64(options.seed);
         let drawn = (0..10_000).map(|_| sizes(&mut rng).0).collect();
         let pool = pool(options.quick);
         Workload {
@@ -154,7 +155,7 @@ struct Filling<H> {
     live_bytes: usize,
     misaligned: bool,
     sizes: Sizes,
-    rng: Rng,
+    rng: SmallRng,
 }
 
 impl<H: ByteHeap> Filling<H> {
@@ -172,7 +173,7 @@ impl<H: ByteHeap> Filling<H> {
 
     /// Frees a block chosen at random.
     fn free_one(&mut self) {
-        let (block, layout) = self.live.swap_remove(self.rng.usize(..self.live.len()));
+        let (block, layout) = self.live.swap_remove(self.rng.random_range(..self.live.len()));
         self.live_bytes -= layout.size();
         // SAFETY: the block is live, with this layout.
         unsafe { self.heap.dealloc(block, layout) };
@@ -205,7 +206,7 @@ impl<H: ByteHeap> FillTrial<H> {
         let Some(heap) = make() else {
             return Measurement::none("it makes nothing of a pool of this size");
         };
-        let rng = Rng::with_seed(seed.wrapping_add(self.round));
+        let rng = SmallRng::seed_from_u64(seed.wrapping_add(self.round));
         let mut filling = Filling { heap, live: Vec::new(), live_bytes: 0, misaligned: false, sizes, rng };
         filling.fill();
         if filling.live.is_empty() {

@@ -2,7 +2,9 @@
 
 use std::ptr::NonNull;
 
-use fastrand::Rng;
+use rand::SeedableRng;
+use rand::rngs::SmallRng;
+use rand::seq::SliceRandom;
 
 use super::bytes::{ByteHeap, HeapVisitor, Slots, largest_block, visit_heaps};
 use super::memory::Memory;
@@ -22,7 +24,7 @@ const LIVE: usize = 4096;
 pub(super) fn heap_maps(options: &Options, wanted: &Selection<'_>) -> Vec<HeapMap> {
     let churn = operations::replacing(LIVE, sizes::to_1_kib, false, 10 * LIVE, options.seed);
     let mut freed: Vec<usize> = (0..LIVE).collect();
-    Rng::with_seed(options.seed).shuffle(&mut freed);
+    freed.shuffle(&mut SmallRng::seed_from_u64(options.seed));
     freed.truncate(LIVE / 2);
     let mut draw = Draw { churn, freed, wanted, memory: Memory::new(POOL_SIZE), maps: Vec::new() };
     visit_heaps(&mut draw);

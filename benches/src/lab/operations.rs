@@ -6,7 +6,8 @@
 
 use std::collections::BTreeMap;
 
-use fastrand::Rng;
+use rand::rngs::SmallRng;
+use rand::{Rng, SeedableRng};
 
 /// What is done with a slot.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -213,7 +214,7 @@ impl Recorder {
 }
 
 /// Where sizes and alignments come from.
-pub type Sizes = fn(&mut Rng) -> (u32, u8);
+pub type Sizes = fn(&mut SmallRng) -> (u32, u8);
 
 /// A block is taken and given back again, `operations` in all.
 #[must_use]
@@ -233,11 +234,11 @@ pub fn pairs(size: u32, align_log2: u8, operations: usize) -> OperationList {
 /// list may stop early.
 #[must_use]
 pub fn replacing(live: usize, sizes: Sizes, resizing: bool, operations: usize, seed: u64) -> OperationList {
-    let mut rng = Rng::with_seed(seed);
+    let mut rng = SmallRng::seed_from_u64(seed);
     let mut recorder = used_heap(live, sizes, &mut rng);
     while recorder.timed_len() < operations {
-        let slot = rng.usize(..live);
-        if resizing && rng.bool() {
+        let slot = rng.random_range(..live);
+        if resizing && rng.random() {
             let (size, _) = sizes(&mut rng);
             recorder.realloc(slot, size);
         } else {
@@ -250,12 +251,12 @@ pub fn replacing(live: usize, sizes: Sizes, resizing: bool, operations: usize, s
 /// With `live` blocks live: `batch` of them chosen at random are given back, then as many taken.
 #[must_use]
 pub fn replacing_by(batch: usize, live: usize, sizes: Sizes, operations: usize, seed: u64) -> OperationList {
-    let mut rng = Rng::with_seed(seed);
+    let mut rng = SmallRng::seed_from_u64(seed);
     let mut recorder = used_heap(live, sizes, &mut rng);
     let mut emptied = Vec::with_capacity(batch);
     while recorder.timed_len() < operations {
         while emptied.len() < batch {
-            let slot = rng.usize(..live);
+            let slot = rng.random_range(..live);
             if !emptied.contains(&slot) {
                 recorder.free(slot);
                 emptied.push(slot);
@@ -273,15 +274,15 @@ pub fn replacing_by(batch: usize, live: usize, sizes: Sizes, operations: usize, 
 /// same slots are full as in the beginning.
 #[must_use]
 pub fn toggling(slots: usize, sizes: Sizes, operations: usize, seed: u64) -> OperationList {
-    let mut rng = Rng::with_seed(seed);
+    let mut rng = SmallRng::seed_from_u64(seed);
     let mut recorder = Recorder::new(slots);
     for slot in 0..slots {
         let (size, align_log2) = sizes(&mut rng);
         recorder.alloc(slot, size, align_log2);
     }
-    (0..slots).filter(|_| rng.bool()).collect::<Vec<_>>().into_iter().for_each(|slot| recorder.free(slot));
+    (0..slots).filter(|_| rng.random()).collect::<Vec<_>>().into_iter().for_each(|slot| recorder.free(slot));
     recorder.begin_timing();
-    let chosen: Vec<usize> = (0..operations / 2).map(|_| rng.usize(..slots)).collect();
+    let chosen: Vec<usize> = (0..operations / 2).map(|_| rng.random_range(..slots)).collect();
     for &slot in chosen.iter().chain(chosen.iter().rev()) {
         if recorder.is_live(slot) {
             recorder.free(slot);
@@ -295,20 +296,20 @@ pub fn toggling(slots: usize, sizes: Sizes, operations: usize, seed: u64) -> Ope
 
 /// A recorder whose slots are full, about to time what follows: one change of every second block on average has been, so
 /// that the timed part does not begin in a heap filled in order.
-fn used_heap(live: usize, sizes: Sizes, rng: &mut Rng) -> Recorder {
+fn used_heap(live: usize, sizes: Sizes, rng: &mut SmallRng) -> Recorder {
     let mut recorder = Recorder::new(live);
     for slot in 0..live {
         let (size, align_log2) = sizes(rng);
         recorder.alloc(slot, size, align_log2);
     }
     for _ in 0..live / 2 {
-        replace(&mut recorder, rng.usize(..live), sizes, rng);
+        replace(&mut recorder, rng.random_range(..live), sizes, rng);
     }
     recorder.begin_timing();
     recorder
 }
 
-fn replace(recorder: &mut Recorder, slot: usize, sizes: Sizes, rng: &mut Rng) {
+fn replace(recorder: &mut Recorder, slot: usize, sizes: Sizes, rng: &mut SmallRng) {
     recorder.free(slot);
     let (size, align_log2) = sizes(rng);
     recorder.alloc(slot, size, align_log2);
@@ -329,46 +330,49 @@ const WORD: u8 = 3;
 
 /// Distributions of sizes in bytes.
 pub mod sizes {
-    use super::{Rng, WORD};
+    use rand::Rng;
+    use rand::rngs::SmallRng;
+
+    use super::WORD;
 
     /// 64 bytes.
-    pub fn fixed_64(_: &mut Rng) -> (u32, u8) {
+    pub fn fixed_64(_: &mut SmallRng) -> (u32, u8) {
         (64, WORD)
     }
 
     /// Any size from 4 bytes to 1 KiB, all equally likely.
-    pub fn to_1_kib(rng: &mut Rng) -> (u32, u8) {
-        (rng.u32(4..=1 << 10), WORD)
+    pub fn to_1_kib(rng: &mut SmallRng) -> (u32, u8) {
+        (rng.random_range(4..=1 << 10), WORD)
     }
 
     /// Any size from 4 bytes to 10 KiB, all equally likely.
-    pub fn to_10_kib(rng: &mut Rng) -> (u32, u8) {
-        (rng.u32(4..=10 << 10), WORD)
+    pub fn to_10_kib(rng: &mut SmallRng) -> (u32, u8) {
+        (rng.random_range(4..=10 << 10), WORD)
     }
 
     /// Any size from 4 bytes to 64 KiB, all equally likely.
-    pub fn to_64_kib(rng: &mut Rng) -> (u32, u8) {
-        (rng.u32(4..=64 << 10), WORD)
+    pub fn to_64_kib(rng: &mut SmallRng) -> (u32, u8) {
+        (rng.random_range(4..=64 << 10), WORD)
     }
 
     /// Any size from 4 bytes to 1 KiB at an alignment of 16 bytes to 4 KiB, all nine equally likely.
-    pub fn highly_aligned(rng: &mut Rng) -> (u32, u8) {
-        (rng.u32(4..=1 << 10), rng.u8(4..=12))
+    pub fn highly_aligned(rng: &mut SmallRng) -> (u32, u8) {
+        (rng.random_range(4..=1 << 10), rng.random_range(4..=12))
     }
 
     /// Any size from 4 to a bound that is itself any number up to 4 KiB: many small ones, few large ones.
-    pub fn below_uniform(rng: &mut Rng) -> (u32, u8) {
-        let bound = rng.u32(4..=4 << 10);
-        (rng.u32(4..=bound), WORD)
+    pub fn below_uniform(rng: &mut SmallRng) -> (u32, u8) {
+        let bound = rng.random_range(4..=4 << 10);
+        (rng.random_range(4..=bound), WORD)
     }
 
     /// A power of two from 8 bytes to 4 KiB, all ten equally likely.
-    pub fn powers_of_two(rng: &mut Rng) -> (u32, u8) {
-        (1 << rng.u32(3..=12), WORD)
+    pub fn powers_of_two(rng: &mut SmallRng) -> (u32, u8) {
+        (1 << rng.random_range(3..=12_u32), WORD)
     }
 
     /// Any size from 4 KiB to 64 KiB, all equally likely.
-    pub fn from_4_to_64_kib(rng: &mut Rng) -> (u32, u8) {
-        (rng.u32(4 << 10..=64 << 10), WORD)
+    pub fn from_4_to_64_kib(rng: &mut SmallRng) -> (u32, u8) {
+        (rng.random_range(4 << 10..=64 << 10), WORD)
     }
 }

@@ -4,7 +4,8 @@
 use std::hint::black_box;
 use std::time::Instant;
 
-use fastrand::Rng;
+use rand::rngs::SmallRng;
+use rand::{Rng, SeedableRng};
 
 use crate::results::Noise;
 
@@ -33,8 +34,8 @@ impl Probe {
         let length = BYTES / size_of::<u32>();
         let mut chain: Vec<u32> = (0..length as u32).collect();
         // Sattolo's shuffle: every permutation that it makes is a single cycle.
-        let mut rng = Rng::with_seed(seed);
-        (1..length).rev().for_each(|last| chain.swap(last, rng.usize(..last)));
+        let mut rng = SmallRng::seed_from_u64(seed);
+        (1..length).rev().for_each(|last| chain.swap(last, rng.random_range(..last)));
         Self { chain, at: 0, core: Vec::new(), memory: Vec::new() }
     }
 

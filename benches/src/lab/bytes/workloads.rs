@@ -5,6 +5,9 @@ use std::mem;
 use std::ptr::NonNull;
 use std::rc::Rc;
 
+use rand::SeedableRng;
+use rand::rngs::SmallRng;
+
 use super::{ByteHeap, HeapVisitor, Slots, visit_heaps};
 use crate::lab::memory::Pools;
 use crate::lab::operations::{self, OperationList, Sizes, sizes};
@@ -70,7 +73,7 @@ impl ByteWorkload {
     pub fn record(&self, options: &Options) -> OperationList {
         let operations = if options.quick { 400_000 } else { 1_000_000 };
         if self.live == 1 {
-            let (size, align_log2) = (self.sizes)(&mut fastrand::Rng::with_seed(options.seed));
+            let (size, align_log2) = (self.sizes)(&mut SmallRng::seed_from_u64(options.seed));
             return operations::pairs(size, align_log2, operations);
         }
         operations::replacing(self.live, self.sizes, self.resizing, operations, options.seed)

@@ -4,6 +4,9 @@ use allocator_api2::alloc::Allocator;
 use allocator_api2::collections::TryReserveError;
 use allocator_api2::vec::Vec as PoolVec;
 use hashbrown::{DefaultHashBuilder, HashMap};
+use rand::rngs::SmallRng;
+use rand::seq::SliceRandom;
+use rand::{Rng, SeedableRng};
 
 /// A piece of work with collections.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -103,7 +106,7 @@ fn vectors<A: Allocator + Clone>(
             lap();
         }
     }
-    fastrand::Rng::with_seed(seed).shuffle(&mut vectors);
+    vectors.shuffle(&mut SmallRng::seed_from_u64(seed));
     for (nth, (index, vector)) in vectors.into_iter().enumerate() {
         assert!(vector.iter().copied().eq(contents(index)));
         drop(vector);
@@ -125,9 +128,9 @@ fn key<A: Allocator + Clone>(heap: &A, number: u32) -> Result<PoolVec<u8, A>, Re
 }
 
 fn hash_map<A: Allocator + Clone>(heap: &A, keys: usize, seed: u64, mut lap: impl FnMut()) -> Result<(), Refused> {
-    let mut rng = fastrand::Rng::with_seed(seed);
+    let mut rng = SmallRng::seed_from_u64(seed);
     let mut map = HashMap::with_hasher_in(DefaultHashBuilder::default(), heap.clone());
-    let mut numbers: Vec<u32> = (0..keys).map(|_| rng.u32(..)).collect();
+    let mut numbers: Vec<u32> = (0..keys).map(|_| rng.random()).collect();
     for some in numbers.chunks(LAP_OF_KEYS) {
         for &number in some {
             map.try_reserve(1)?;
@@ -135,7 +138,7 @@ fn hash_map<A: Allocator + Clone>(heap: &A, keys: usize, seed: u64, mut lap: imp
         }
         lap();
     }
-    rng.shuffle(&mut numbers);
+    numbers.shuffle(&mut rng);
     for some in numbers.chunks(LAP_OF_KEYS) {
         for &number in some {
             // The same number may have come up twice.

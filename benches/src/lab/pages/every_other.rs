@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use fastrand::Rng;
+use rand::SeedableRng;
+use rand::rngs::SmallRng;
+use rand::seq::SliceRandom;
 
 use super::PageHeap;
 use crate::lab::stopwatch::{self, Passes};
@@ -37,7 +39,7 @@ impl EveryOther {
         taken.sort_unstable();
         let mut every_other: Vec<usize> = taken.into_iter().step_by(2).collect();
         if self.shuffled {
-            Rng::with_seed(options.seed).shuffle(&mut every_other);
+            every_other.shuffle(&mut SmallRng::seed_from_u64(options.seed));
         }
         let done = passes.pass(&every_other, Self::budget(options), |&page| heap.dealloc(page, 1, 0));
         Measurement::Time { ns_per_op: passes.ns_per_op(done), refused: 0 }
