@@ -83,6 +83,9 @@ pub struct Contender {
     pub in_pool: bool,
     /// What it is, in a line.
     pub description: String,
+    /// What compiled it, with which flags, where the results say so.
+    #[serde(default)]
+    pub built_with: String,
 }
 
 /// Which side an allocator is on.

@@ -53,6 +53,41 @@ fn a_file_without_markers_is_refused_before_anything_is_measured() {
 }
 
 #[test]
+fn a_chart_is_drawn_from_an_earlier_run() {
+    let folder = folder("chart");
+    let [out, chart] = [folder.clone(), folder.join("below").join("chart.svg")].map(|path| path.display().to_string());
+    let peer = ["--allocators", "slab-cache-spin,attachable-slab-allocator"];
+    let ran = report(&[&LITTLE[..3], &peer, &["--out", &out]].concat());
+    assert!(ran.status.success(), "{}", complaint(&ran));
+    let results = format!("{out}/results.json");
+    let drawn = report(&["--from", &results, "--out", &out, "--chart", &chart]);
+    assert!(drawn.status.success(), "{}", complaint(&drawn));
+    let svg = fs::read_to_string(&chart).unwrap();
+    assert!(svg.starts_with("<svg ") && svg.contains("objects of one type, slab-cache-spin: "), "{svg}");
+}
+
+#[test]
+fn nothing_to_compare_makes_no_chart() {
+    let folder = folder("no_chart");
+    let [out, chart] = [folder.clone(), folder.join("chart.svg")].map(|path| path.display().to_string());
+    let refused = report(&[&LITTLE[..], &["--out", &out, "--chart", &chart]].concat());
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(complaint(&refused).contains("there is nothing to compare with a peer"), "{}", complaint(&refused));
+    assert!(!PathBuf::from(chart).exists());
+}
+
+/// The library that `snmalloc-rs` builds has assertions in it unless it is told not to, and is not what is to be compared
+/// then. The texts of all of them begin alike.
+#[cfg(feature = "hosted")]
+#[test]
+fn snmalloc_is_built_without_its_assertions() {
+    let program = fs::read(env!("CARGO_BIN_EXE_report")).unwrap();
+    let has = |text: &str| program.windows(text.len()).any(|window| window == text.as_bytes());
+    assert!(has("sn_rust_alloc") || has("snmalloc"), "it is in this program");
+    assert!(!has("assert fail: {} in "), "CXXFLAGS lacks -DNDEBUG");
+}
+
+#[test]
 fn a_folder_that_cannot_be_made_is_refused() {
     let file = folder("no_folder").join("file");
     fs::write(&file, "").unwrap();

@@ -2,7 +2,7 @@
 
 use crate::results::Family::{self, Bytes, Collections, Fill, Latency, Objects, Pages};
 
-use super::AllocatorInfo;
+use super::{AllocatorInfo, built_with};
 
 /// The families of a byte heap that lives in a pool.
 const IN_POOL: &[Family] = &[Bytes, Collections, Fill, Latency];
@@ -16,8 +16,16 @@ const fn info(
     families: &'static [Family],
     description: &'static str,
 ) -> (&'static str, AllocatorInfo) {
-    let info =
-        AllocatorInfo { name, release: "", families, is_ours: false, is_floor: false, in_pool: true, description };
+    let info = AllocatorInfo {
+        name,
+        release: "",
+        families,
+        is_ours: false,
+        is_floor: false,
+        in_pool: true,
+        description,
+        built_with: built_with::RUST,
+    };
     (package, info)
 }
 
@@ -32,9 +40,14 @@ const fn ours(
 }
 
 #[cfg(feature = "hosted")]
-const fn hosted(name: &'static str, package: &'static str, description: &'static str) -> (&'static str, AllocatorInfo) {
+const fn hosted(
+    name: &'static str,
+    package: &'static str,
+    description: &'static str,
+    built_with: &'static str,
+) -> (&'static str, AllocatorInfo) {
     let (package, peer) = info(name, package, HOSTED, description);
-    (package, AllocatorInfo { in_pool: false, ..peer })
+    (package, AllocatorInfo { in_pool: false, built_with, ..peer })
 }
 
 /// Each allocator, and the package whose release is its own.
@@ -42,14 +55,14 @@ const fn hosted(name: &'static str, package: &'static str, description: &'static
 const ALLOCATORS: &[(&str, AllocatorInfo)] = &[
     ours("slab", "allocator-slab", &[Bytes, Collections, Objects, Fill, Latency],
         "size classes over a buddy heap: `SlabByteAllocator`, and `Slab` for objects"),
-    ours("slab-cache", "allocator-slab", &[Objects], "slabs of 64 KiB with headers: `SlabCache` with `NoLock`"),
-    ours("slab-cache-spin", "allocator-slab", &[Objects], "the same with `SpinLock`"),
+    ours("slab-cache", "allocator-cache", &[Objects], "slabs of 64 KiB with headers: `SlabCache` with `NoLock`"),
+    ours("slab-cache-spin", "allocator-cache", &[Objects], "the same with `SpinLock`"),
     ours("slab-fine", "allocator-slab", IN_POOL,
         "eight size classes for each doubling over a TLSF heap: `SlabByteAllocator<FineClasses, TlsfByteAllocator>`"),
     ours("tlsf", "allocator-tlsf", IN_POOL, "two-level segregated fit: `TlsfByteAllocator`"),
     ours("buddy", "allocator-buddy", IN_POOL, "power-of-two blocks: `BuddyByteAllocator`"),
-    ours("radix", "allocator-bitmap", &[Pages], "a bit for each page, under a tree of run lengths: `RadixPageAllocator`"),
-    ours("buddy-pages", "allocator-buddy", &[Pages], "a bit for each page, under a tree of orders: `BuddyPageAllocator`"),
+    ours("radix", "allocator-pages", &[Pages], "a bit for each page, under a tree of run lengths: `RadixPageAllocator`"),
+    ours("buddy-pages", "allocator-pages", &[Pages], "a bit for each page, under a tree of orders: `BuddyPageAllocator`"),
     ours("bitmap", "allocator-bitmap", &[Pages], "a bit for each page: `BitmapPageAllocator`"),
     info("rlsf", "rlsf", IN_POOL, "two-level segregated fit"),
     info("talc", "talc", IN_POOL, "bins of free gaps, boundary tags"),
@@ -65,13 +78,15 @@ const ALLOCATORS: &[(&str, AllocatorInfo)] = &[
         "a skin over `bitmap-allocator`: `axallocator::BitmapPageAllocator`"),
     info("attachable-slab-allocator", "attachable-slab-allocator", &[Objects], "slabs of 64 KiB with headers"),
     #[cfg(feature = "hosted")]
-    hosted("mimalloc", "mimalloc", "Microsoft's allocator with sharded free lists, in C"),
+    hosted("mimalloc", "mimalloc", "Microsoft's allocator with sharded free lists, in C", built_with::MIMALLOC),
     #[cfg(feature = "hosted")]
-    hosted("jemalloc", "tikv-jemallocator", "FreeBSD's allocator with arenas and thread caches, in C"),
+    hosted("jemalloc", "tikv-jemallocator", "FreeBSD's allocator with arenas and thread caches, in C",
+        built_with::JEMALLOC),
     #[cfg(feature = "hosted")]
-    hosted("snmalloc", "snmalloc-rs", "an allocator that frees by messages between threads, in C++"),
+    hosted("snmalloc", "snmalloc-rs", "an allocator that frees by messages between threads, in C++",
+        built_with::SNMALLOC),
     #[cfg(feature = "hosted")]
-    hosted("system", "", "the operating system's, through `std::alloc::System`"),
+    hosted("system", "", "the operating system's, through `std::alloc::System`", built_with::SYSTEM),
     FLOOR,
 ];
 

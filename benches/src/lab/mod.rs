@@ -4,6 +4,7 @@
 //! runs is a turn. The turns of a round are put together; who runs the trials (the report, criterion) decides how many there
 //! are, and in which order.
 
+mod built_with;
 pub mod bytes;
 mod catalogue;
 pub mod collections;
@@ -107,6 +108,8 @@ pub struct AllocatorInfo {
     pub in_pool: bool,
     /// What it is, in a line.
     pub description: &'static str,
+    /// What compiled it, with which flags.
+    pub built_with: &'static str,
 }
 
 impl AllocatorInfo {

@@ -42,6 +42,9 @@ pub struct Arguments {
     /// Put the Markdown between the markers of this file
     #[arg(long, value_name = "FILE", requires = "markdown")]
     pub write: Option<PathBuf>,
+    /// Draw the comparison with the best peers to this file, as SVG for a README
+    #[arg(long, value_name = "FILE")]
+    pub chart: Option<PathBuf>,
     /// Measure nothing: draw what an earlier run has found
     #[arg(long, value_name = "RESULTS", conflicts_with_all = ["quick", "only", "allocators", "rounds", "seed"])]
     pub from: Option<PathBuf>,
@@ -49,7 +52,7 @@ pub struct Arguments {
     #[arg(long, value_name = "RESULTS")]
     pub against: Option<PathBuf>,
     /// Measure nothing: fail unless this file holds every pair of a workload and an allocator
-    #[arg(long, value_name = "RESULTS", conflicts_with_all = ["from", "against", "out", "markdown", "rounds", "seed"])]
+    #[arg(long, value_name = "RESULTS", conflicts_with_all = ["from", "against", "out", "markdown", "chart", "rounds", "seed"])]
     pub check: Option<PathBuf>,
     /// List the families, workloads and allocators of this build, and stop
     #[arg(long)]
@@ -280,7 +283,13 @@ impl From<&AllocatorInfo> for Contender {
             (false, true) => Role::Ours,
             (false, false) => Role::Peer,
         };
-        Self { name: info.name.to_owned(), role, in_pool: info.in_pool, description: info.description.to_owned() }
+        Self {
+            name: info.name.to_owned(),
+            role,
+            in_pool: info.in_pool,
+            description: info.description.to_owned(),
+            built_with: info.built_with.to_owned(),
+        }
     }
 }
 

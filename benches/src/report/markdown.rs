@@ -31,8 +31,24 @@ pub fn tables(results: &Results, agreements: &[Agreement]) -> String {
         text.push('\n');
         text.push_str(&table(results, &of_family, agreements.last()));
     }
+    if !results.allocators.is_empty() {
+        text.push('\n');
+        text.push_str(&allocators(results));
+    }
     text.push_str(END);
     text.push('\n');
+    text
+}
+
+/// Who took part, from where, and what compiled it.
+fn allocators(results: &Results) -> String {
+    let row = |cells: [&str; 5]| line(&cells.map(str::to_owned));
+    let mut text = row(["allocator", "side", "release", "what it is", "built with"]) + &row(["---"; 5]);
+    for contender in &results.allocators {
+        let release = results.versions.get(&contender.name).map_or("", String::as_str);
+        let [description, built_with] = [&contender.description, &contender.built_with].map(|text| escape_prose(text));
+        text.push_str(&row([&code(&contender.name), contender.role.name(), release, &description, &built_with]));
+    }
     text
 }
 
@@ -85,6 +101,12 @@ fn preface(results: &Results, agreements: &[Agreement]) -> String {
             text.push_str(" Work of several threads was not compared.");
         }
     }
+    if results.allocators.iter().any(|contender| contender.role == Role::Peer && !contender.in_pool) {
+        text.push_str(
+            " Allocators of hosted programs take memory from the system as they like; they have columns of their own, and \
+             are no best peer.",
+        );
+    }
     if results.workloads.iter().any(|workload| workload.family == Family::Latency) {
         write!(text, " {}", clock(&results.machine)).expect(ALL);
     }
@@ -94,20 +116,22 @@ fn preface(results: &Results, agreements: &[Agreement]) -> String {
 /// Why writing to a string cannot fail.
 const ALL: &str = "a string takes all";
 
-/// One line for each workload; a column for each allocator of ours, the best peer, and the floor.
+/// One line for each workload; a column for each allocator of ours, the best peer, the floor, and each allocator of hosted
+/// programs.
 fn table(results: &Results, summaries: &[&Summary<'_>], agreement: Option<&Agreement>) -> String {
     let row_of = |summary: &Summary<'_>, name: &str| summary.rows.iter().position(|row| row.allocator == name);
     let takes_part = |name: &str| summaries.iter().any(|summary| row_of(summary, name).is_some());
-    let columns = |role: Role| {
-        let of_role = results.allocators.iter().filter(move |a| a.role == role);
+    let columns = |role: Role, in_pool: bool| {
+        let of_role = results.allocators.iter().filter(move |a| a.role == role && a.in_pool == in_pool);
         of_role.map(|a| a.name.as_str()).filter(|name| takes_part(name)).collect::<Vec<_>>()
     };
-    let (ours, floors) = (columns(Role::Ours), columns(Role::Floor));
+    let (ours, floors, hosted) = (columns(Role::Ours, true), columns(Role::Floor, true), columns(Role::Peer, false));
 
     let mut head = vec!["workload".to_owned(), "unit".to_owned()];
     head.extend(ours.iter().map(|name| code(name)));
     head.push("best peer".to_owned());
     head.extend(floors.iter().map(|name| escape(name)));
+    head.extend(hosted.iter().map(|name| code(name)));
     let rule: Vec<String> =
         head.iter().enumerate().map(|(i, _)| if i < 2 { "---" } else { "---:" }.to_owned()).collect();
 
@@ -121,6 +145,7 @@ fn table(results: &Results, summaries: &[&Summary<'_>], agreement: Option<&Agree
             None => "—".to_owned(),
         });
         cells.extend(floors.iter().map(|name| cell(summary, find(name), None)));
+        cells.extend(hosted.iter().map(|name| cell(summary, find(name), Some(agreement))));
         text.push_str(&line(&cells));
     }
     text
@@ -145,6 +170,12 @@ fn code(name: &str) -> String {
     format!("`{}`", name.replace('`', "'").replace('|', "\\|"))
 }
 
+/// A text in which what stands between backticks is code already, where only a bar has to be escaped.
+fn escape_prose(text: &str) -> String {
+    let part = |(i, part): (usize, &str)| if i % 2 == 1 { code(part) } else { escape(part) };
+    text.split('`').enumerate().map(part).collect()
+}
+
 fn escape(text: &str) -> String {
     text.replace('|', "\\|").replace('<', "&lt;")
 }
@@ -164,6 +195,19 @@ mod tests {
         assert!(tables.contains("| `bytes/pair-64` | ns/op | 10.0 (0.50×) | 20.0 `rlsf` | 2.00 |\n"), "{tables}");
         assert!(tables.contains("| `fill/brink/small` | % | 40.0 (0.50×) | 80.0 `rlsf` | 8.0 |\n"), "{tables}");
         assert!(tables.contains("seed 7, on A CPU"));
+    }
+
+    #[test]
+    fn allocators_of_hosted_programs_have_columns_and_all_say_what_compiled_them() {
+        let mut results = synthetic::results();
+        results.allocators.iter_mut().filter(|a| a.name == "rlsf").for_each(|a| a.in_pool = false);
+        let tables = tables(&results, &[]);
+        assert!(tables.contains("| best peer | floor | `rlsf` |\n"), "{tables}");
+        let line = "| `bytes/pair-64` | ns/op | 10.0 (0.33×) | 30.0 `talc` | 2.00 | 20.0 (0.67×) |\n";
+        assert!(tables.contains(line), "{tables}");
+        assert!(tables.contains("and are no best peer."), "{tables}");
+        let line = "| `rlsf` | peer | 1.2.3 | a heap &lt;of bytes> & more | a compiler with `-O3 <all>` |\n";
+        assert!(tables.contains(line), "{tables}");
     }
 
     #[test]

@@ -9,6 +9,8 @@ use std::process::ExitCode;
 use clap::error::ErrorKind as ClapErrorKind;
 
 use super::arguments::{Arguments, Available, Plan, one_line};
+use super::charts::comparison;
+use super::summary::{Part, summarise};
 use super::{check, compare, markdown, page, run, table};
 use crate::results::Results;
 
@@ -57,6 +59,9 @@ fn report(arguments: &Arguments, source: Source<'_>) -> Result<(), String> {
     if let Some(file) = &arguments.write {
         put_into(file, "")?;
     }
+    if let Some(folder) = arguments.chart.as_deref().and_then(Path::parent).filter(|folder| *folder != Path::new("")) {
+        make_writable(folder)?;
+    }
     let results = match source {
         Source::File(file) => read(file)?,
         Source::Run(plan) => {
@@ -77,6 +82,10 @@ fn deliver(arguments: &Arguments, folder: &Path, results: &Results, other: Optio
     write_file(&page_file, &page::page(results, &agreements))?;
     write_file(&folder.join("results.json"), &(json + "\n"))?;
 
+    if let Some(file) = &arguments.chart {
+        let nothing = || format!("{}: there is nothing to compare with a peer", file.display());
+        write_file(file, &comparison::draw(&summarise(results, Part::All)).ok_or_else(nothing)?)?;
+    }
     let tables = markdown::tables(results, &agreements);
     if let Some(file) = &arguments.write {
         write_file(file, &put_into(file, &tables)?)?;

@@ -35,7 +35,8 @@ pub struct Summary<'r> {
     pub measure: Measure,
     /// One row for each allocator.
     pub rows: Vec<Row<'r>>,
-    /// The name of the best peer: the best allocator that is neither ours nor the floor.
+    /// The name of the best peer: the best allocator that is neither ours nor the floor. Those that take their memory from
+    /// the system, as no allocator of ours does, count only where no other peer has a value.
     pub best_peer: Option<&'r str>,
 }
 
@@ -46,6 +47,8 @@ pub struct Row<'r> {
     pub allocator: &'r str,
     /// Which side it is on.
     pub role: Role,
+    /// Whether it lives in a pool given to it.
+    pub in_pool: bool,
     /// What was measured.
     pub outcome: &'r Outcome,
     /// The median of the rounds; of latencies, the 99th percentile of all of them.
@@ -157,6 +160,7 @@ fn row<'r>(results: &Results, figure: &'r Figure, part: Part) -> Row<'r> {
     Row {
         allocator: &figure.allocator,
         role: contender.map_or(Role::Peer, |contender| contender.role),
+        in_pool: contender.is_none_or(|contender| contender.in_pool),
         outcome: &figure.outcome,
         value: value.filter(|value| value.is_finite()),
         spread: spread(counted),
@@ -183,7 +187,9 @@ fn headline(percentiles: &[(f64, f64)]) -> Option<f64> {
 
 /// The best of those with this role: of those that served all requests, where there are any, as who refuses work is fast.
 fn best<'a, 'r>(rows: &'a [Row<'r>], measure: Measure, role: Role) -> Option<&'a Row<'r>> {
-    let candidates = || rows.iter().filter(|row| row.role == role && row.value.is_some());
+    let of_role = || rows.iter().filter(|row| row.role == role && row.value.is_some());
+    let some_in_pool = of_role().any(|row| row.in_pool);
+    let candidates = || of_role().filter(|row| row.in_pool || !some_in_pool);
     let all_served = candidates().any(|row| row.refused() == 0);
     let candidates: Vec<&Row<'_>> = candidates().filter(|row| !all_served || row.refused() == 0).collect();
     let better = |a: f64, b: f64| if measure.is_better(b, a) { b } else { a };
@@ -324,6 +330,21 @@ mod tests {
         assert_eq!(pair.best_peer, Some("talc"));
         let refuses = |name: &str| pair.rows.iter().any(|row| row.allocator == name && pair.refuses_work(row));
         assert!(refuses("rlsf") && !refuses("talc"));
+    }
+
+    #[test]
+    fn who_has_memory_of_the_system_is_the_best_peer_only_where_there_is_no_other() {
+        let mut results = synthetic::results();
+        let make_hosted = |results: &mut Results, name: &str| {
+            results.allocators.iter_mut().filter(|a| a.name == name).for_each(|a| a.in_pool = false);
+        };
+        make_hosted(&mut results, "rlsf");
+        let summaries = summarise(&results, Part::All);
+        assert_eq!(summaries[0].best_peer, Some("talc"));
+        let ratio = summaries[0].rows.iter().find(|row| row.allocator == "rlsf").unwrap().to_peer;
+        assert!(ratio.is_some_and(|ratio| ratio < 1.0), "it is compared all the same: {ratio:?}");
+        make_hosted(&mut results, "talc");
+        assert_eq!(summarise(&results, Part::All)[0].best_peer, Some("rlsf"));
     }
 
     #[test]

@@ -17,6 +17,7 @@ fn allocator(name: &'static str, families: &'static [Family], is_ours: bool) -> 
         is_floor,
         in_pool: true,
         description: "a heap <of bytes> & more",
+        built_with: "a compiler with `-O3 <all>`",
     }
 }
 

@@ -26,6 +26,10 @@ pub fn write(out: &mut dyn Write, results: &Results) -> io::Result<()> {
     if results.workloads.iter().any(|workload| workload.family == Family::Latency) {
         writeln!(out, "{}", compare::clock(&results.machine))?;
     }
+    for contender in results.allocators.iter().filter(|contender| !contender.in_pool) {
+        let release = results.versions.get(&contender.name).map_or("", String::as_str);
+        writeln!(out, "{} {release}, built with {}.", contender.name, contender.built_with.replace('`', ""))?;
+    }
     writeln!(out, "Of each figure the median of {} rounds; seed {}.", results.rounds, results.seed)?;
     writeln!(out, "During this run: {}.", compare::noise(results.noise))
 }

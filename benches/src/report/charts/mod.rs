@@ -1,9 +1,11 @@
 //! The drawings of the page: SVG in pixels of its own, coloured from one palette that has a light and a dark side.
 //!
-//! `axis` places values, `labels` texts; `bars`, `lines`, `sizes`, `latency` and `heap_map` are one kind of drawing each.
+//! `axis` places values, `labels` texts; `bars`, `lines`, `sizes`, `latency`, `heap_map` and
+//! `comparison` are one kind of drawing each.
 
 mod axis;
 pub(in crate::report) mod bars;
+pub(in crate::report) mod comparison;
 pub(in crate::report) mod heap_map;
 mod labels;
 pub(in crate::report) mod latency;

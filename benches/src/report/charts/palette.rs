@@ -1,7 +1,5 @@
 //! The colours of drawings. A drawing holds those for a light page; the style sheet trades them for those of a dark one.
 
-use std::fmt::Write as _;
-
 use plotters::style::RGBColor;
 
 use crate::results::Role;
@@ -82,14 +80,23 @@ pub(in crate::report) fn of_kind(place: usize) -> RGBColor {
 
 /// The style sheet that trades the colours of drawings for those of a dark page.
 pub(in crate::report) fn dark_style() -> String {
-    let mut style = String::new();
-    for (RGBColor(r, g, b), dark) in DARK {
-        let light = format!("#{r:02X}{g:02X}{b:02X}");
-        for property in ["fill", "stroke"] {
-            write!(style, "svg [{property}=\"{light}\"]{{{property}:#{dark:06X}}}").expect("a string takes all");
-        }
-    }
-    style
+    rules().map(|(_, rule)| rule).collect()
+}
+
+/// As much of it as this drawing needs.
+pub(in crate::report) fn dark_style_of(svg: &str) -> String {
+    rules().filter(|(attribute, _)| svg.contains(attribute)).map(|(_, rule)| rule).collect()
+}
+
+/// Each attribute with a colour, and the rule that trades it for one of a dark page.
+fn rules() -> impl Iterator<Item = (String, String)> {
+    DARK.into_iter().flat_map(|(RGBColor(r, g, b), dark)| {
+        ["fill", "stroke"].map(|property| {
+            let attribute = format!("{property}=\"#{r:02X}{g:02X}{b:02X}\"");
+            let rule = format!("svg [{attribute}]{{{property}:#{dark:06X}}}");
+            (attribute, rule)
+        })
+    })
 }
 
 const fn colour(hex: u32) -> RGBColor {

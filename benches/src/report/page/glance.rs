@@ -19,7 +19,7 @@ const FAR: f64 = 2.0;
 pub(super) fn section(results: &Results, summaries: &[Summary<'_>], agreement: Option<&Agreement>) -> Section {
     let mut html =
         "<p>Each figure as a multiple of the best peer's, the best of those that are neither ours nor the floor \
-         (outlined). Of times, less than 1× is better; of shares (%), more. A star marks figures of allocators that refused \
+         (outlined; allocators that take their memory from the system count only where there is no other). Of times, less than 1× is better; of shares (%), more. A star marks figures of allocators that refused \
          requests which others served: who refuses work is fast, and is no best peer. \
          Where no peer has a figure, this is the figure itself. A question mark: \
          <a href=\"#agreement\">not to be relied on</a>.</p>\n<ul class=\"key\"><li class=\"good\">better</li><li \

@@ -11,7 +11,7 @@ use crate::results::Results;
 
 /// All allocators, with their releases.
 pub(super) fn allocators(results: &Results) -> Section {
-    let mut table = Table::new(&["", "side", "release", "memory from", "what it is"]);
+    let mut table = Table::new(&["", "side", "release", "memory from", "what it is", "built with"]);
     for contender in &results.allocators {
         table.row(
             &contender.name,
@@ -21,6 +21,7 @@ pub(super) fn allocators(results: &Results) -> Section {
                 results.versions.get(&contender.name).map_or_else(String::new, |release| format!("`{release}`")),
                 if contender.in_pool { "a pool" } else { "the system" }.to_owned(),
                 contender.description.clone(),
+                contender.built_with.clone(),
             ],
         );
     }
