@@ -9,8 +9,8 @@ use rand::{Rng, SeedableRng};
 
 use crate::results::Noise;
 
-/// Larger than the caches of most machines.
-const BYTES: usize = 64 << 20;
+/// Larger than the caches of most machines; without optimisation, where nobody looks at times, not worth the shuffling.
+const BYTES: usize = if cfg!(debug_assertions) { 1 << 20 } else { 64 << 20 };
 /// Reads in a look: about as long as a slice of the work that is measured.
 const READS: usize = 500;
 /// Multiplications in a look, likewise.
