@@ -2,10 +2,10 @@
 //!
 //! | module | holds |
 //! | --- | --- |
-//! | [`page`] | [`BitmapPageAllocator`], page frames in a window of fixed capacity, on the package `bitmap-allocator` |
-//! | [`id`] | [`BitmapIdAllocator`], ids, on the same |
 //! | `bits` | a plain bitmap that answers for whole ranges |
 //! | `runs` | the search for an aligned run of free positions |
+//! | [`page`] | [`BitmapPageAllocator`], page frames in a window of fixed capacity, on the package `bitmap-allocator` |
+//! | [`id`] | [`BitmapIdAllocator`], ids, on the same |
 
 #![no_std]
 

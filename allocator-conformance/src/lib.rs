@@ -11,6 +11,17 @@
 //! | [`pages`] | [`page_conformance!`](crate::page_conformance) | [`PageAllocator`](allocator_core::PageAllocator) | [`PageOptions`] |
 //! | [`ids`] | [`id_conformance!`](crate::id_conformance) | [`IdAllocator`](allocator_core::IdAllocator) | [`IdOptions`] |
 //!
+//! What they are made of, bottom up:
+//!
+//! | module | holds |
+//! | --- | --- |
+//! | `config` | [`Config`], how long and from which seed a check runs; [`Violation`], what it says when it fails |
+//! | `checks` | the macro that makes functions of the table of a contract's checks |
+//! | `runs` | [`Runs`], which runs of pages or ids an allocator has to find |
+//! | `arena` | the memory that regions are taken from, guarded |
+//! | `bench` | what one check has at hand |
+//! | [`bytes`], [`pages`], [`ids`] | the contracts: their checks, and the shadows that know what must be true |
+//!
 //! # Running it on an allocator of yours
 //!
 //! Depend on this crate under `[dev-dependencies]`, and give the suite an expression that

@@ -3,8 +3,8 @@
 //! | module | holds |
 //! | --- | --- |
 //! | [`error`] | [`AllocError`], the one error type |
-//! | [`traits`] | [`BaseAllocator`], [`ByteAllocator`], [`PageAllocator`], [`IdAllocator`] |
 //! | [`address`] | checked address arithmetic, [`Region`], and the one place where an address becomes a pointer |
+//! | [`traits`] | [`BaseAllocator`], [`ByteAllocator`], [`PageAllocator`], [`IdAllocator`] |
 //! | [`regions`] | [`RegionTable`], the memory of an engine that must refuse overlaps |
 //! | `forward` | the traits for `&mut A`, which stands for the allocator behind it |
 //! | [`page_backed`] | [`PageBacked`], a byte allocator made of a page allocator |

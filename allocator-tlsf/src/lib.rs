@@ -2,8 +2,8 @@
 //!
 //! | module | holds |
 //! | --- | --- |
-//! | [`byte`] | [`TlsfByteAllocator`], on the package `rlsf` |
 //! | `geometry` | the parameters of `rlsf`, and how large a block it makes for a request, which it does not tell |
+//! | [`byte`] | [`TlsfByteAllocator`], on the package `rlsf` |
 
 #![no_std]
 

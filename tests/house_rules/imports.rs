@@ -186,11 +186,12 @@ pub(crate) fn table_faults(sources: &Sources, root: &str) -> Vec<String> {
 
 /// The names in the first column of the table of modules.
 fn table(source: &str) -> Option<Vec<String>> {
-    let mut lines = source.lines().skip_while(|line| !line.starts_with("//! | module |"));
+    let mut lines = source.lines().skip_while(|line| !line.starts_with("//! | module | holds |"));
     lines.next()?;
     let rows = lines.map_while(|line| line.strip_prefix("//! | "));
     let column = rows.filter_map(|row| row.split(" |").next());
-    Some(column.flat_map(|cell| cell.split('`').skip(1).step_by(2)).map(String::from).collect())
+    let names = column.flat_map(|cell| cell.split('`').skip(1).step_by(2));
+    Some(names.filter_map(|name| name.split("::").next()).map(String::from).collect())
 }
 
 #[cfg(test)]
@@ -335,7 +336,7 @@ mod tests {
             let files = [("lib.rs", root.as_str()), ("a.rs", "use crate::b;"), ("b.rs", ""), ("c.rs", "use crate::a;")];
             table_faults(&crate_of(&files), "lib.rs")
         };
-        assert_eq!(faults("//! | [`b`] | `a` |\n//! | `a`, `c` | |"), [""; 0]);
+        assert_eq!(faults("//! | [`b`], `b::x` | `a` |\n//! | `a`, `c::{d, e}` | |"), [""; 0]);
         let missing = faults("//! | `b` | |\n//! | `a` | `c` |");
         assert_eq!(missing, ["    the table in lib.rs lacks `c`\n"]);
         let upside_down = faults("//! | `a` | |\n//! | `b` | |\n//! | [`c`](X) | |");

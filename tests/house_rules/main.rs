@@ -18,16 +18,7 @@ use repository::{Crate, crates};
 
 /// Packages that are being put in order, for each rule.
 const CIRCLES_NOT_YET: &[&str] = &["allocator-cache", "allocator-slab"];
-const TABLES_NOT_YET: &[&str] = &[
-    "allocator-bitmap",
-    "allocator-cache",
-    "allocator-conformance",
-    "allocator-core",
-    "allocator-pages",
-    "allocator-rc",
-    "allocator-slab",
-    "allocator-tlsf",
-];
+const TABLES_NOT_YET: &[&str] = &["allocator-cache", "allocator-slab"];
 const WORDS_NOT_YET: &[&str] =
     &[".", "allocator-cache", "allocator-conformance", "allocator-pages", "allocator-slab", "benches", "fuzz"];
 
