@@ -10,12 +10,13 @@ use allocator_core::address::widen;
 use allocator_core::traits::realloc_by_moving;
 use allocator_core::{AllocError, AllocResult, BaseAllocator, ByteAllocator, Region, RegionTable};
 
-use crate::backing::Supply;
-use crate::chunk::{Chunk, chunk_layout};
+use crate::backing::Backing;
+use crate::chunk::{ClassIndex, chunk_layout};
 use crate::chunk_table::ChunkTable;
 use crate::classes::{PowerOfTwoClasses, SizeClasses};
 use crate::slab::Slab;
 
+mod growth;
 mod reclaim;
 pub mod statistics;
 #[cfg(test)]
@@ -25,12 +26,8 @@ mod validate;
 /// How many slots a slab grows by, while memory is plentiful.
 pub const SET_SIZE: usize = 64;
 
-/// By how many bytes a slab grows at least, while the backing has that much in one piece: what the table of chunks needs for
-/// a chunk, and the backing for a block, should be little beside it.
-const LEAST_GROWTH: usize = 256;
-
-/// What the smallest segment of the table of chunks takes of any backing at most: a page.
-const SEGMENT_IN_A_BACKING: usize = 4096;
+/// What a block of the table of chunks takes of any backing at most: a page.
+const ENTRIES_IN_A_BACKING: usize = 4096;
 
 /// The general-purpose heap: slots of the size classes `C`, in chunks from the backing `B`, and everything larger from
 /// `B` itself.
@@ -55,47 +52,53 @@ const SEGMENT_IN_A_BACKING: usize = 4096;
 ///
 /// # Memory that comes back
 ///
-/// Freed slots stay with their class: they go to the head of its list, and nothing is known of their chunks. When a request
-/// finds nothing, neither in its class nor in the backing, chunks that are wholly free are looked for and go back to the
-/// backing, until the request can be served. So after everything is freed, all that fitted at first fits again. Free slots
-/// are `available` all the while.
+/// A freed slot stays with its class: the heap puts it at the head of the slab's list, and does not look at its chunk. When
+/// neither the slab nor the backing can serve a request, the heap looks for chunks that are wholly free and gives them back
+/// to the backing, until it can serve the request. So after everything is freed, the largest block that fitted at first fits
+/// again. Free slots are `available` all the while.
 ///
-/// To look for them is to *shelve* free slots: to take them off the list of the class and put each on the shelf of its
-/// chunk, which a search tree finds. A chunk whose shelf holds all of its slots is wholly free, and goes back. The others
-/// keep their shelves: when the list of the class is empty, it takes over the shelf of a chunk, all of it at once.
+/// To look for free chunks, the heap *sorts* free slots: it takes each off the list of its slab and puts it into the list of
+/// its chunk, which a search tree finds. A chunk with all of its slots in its list is wholly free, and goes back. The others
+/// keep their lists: when a slab's list is empty, the list of one chunk becomes the slab's list, as a whole.
 ///
 /// ```text
-///   list    3 ─> 7 ─> 1 ─> 4 ─> 9            chunk  slots 0..4     slots 5..9
-///   shelve  7 ─> 1 ─> 4 ─> 9                 shelf  3
-///   ...     (empty)                          shelf  4 1 3          9 7
-///   alloc   1 ─> 3   and gets 4              shelf  (none)         9 7
+///   slab's list   3 ─> 7 ─> 1 ─> 4 ─> 9            chunk with slots 0..4     chunk with slots 5..9
+///   sort one      7 ─> 1 ─> 4 ─> 9                 3
+///   sort all      (empty)                          4 ─> 1 ─> 3               9 ─> 7
+///   alloc gets 4  1 ─> 3                           (empty)                   9 ─> 7
 /// ```
 ///
-/// So a slot is looked at once after it was freed, whoever does it: a request that finds memory short, or
-/// [`reclaim`](Self::reclaim) ahead of time, in steps as small as one likes. Of a class without a live slot no slots are
-/// looked at: all of its chunks are wholly free. Chunks go back in the order of their addresses, so that a backing that
-/// merges free blocks with their neighbours has the least to do.
+/// The heap sorts a slot once after it was freed, in a request that finds memory short or ahead of time in
+/// [`reclaim`](Self::reclaim), which takes steps of any size. It need not sort the slots of a class without a live slot: all
+/// chunks of that class are wholly free. Chunks go back in the order of their addresses, which costs a backing that merges
+/// free blocks with their neighbours the least.
 ///
-/// The table of chunks takes memory of the backing, too, once there are more of them than a small heap has: 48 bytes
-/// a chunk on 64 bits, 28 on 32. Beside 4 KiB, a chunk of the smallest default class while memory is plentiful, that is
-/// 1.2 %; beside larger ones less. It is not `used`, and goes back with the chunks.
+/// The table of chunks takes memory of the backing, too, once a heap has more than 64 chunks: 48 bytes a chunk on 64 bits,
+/// 28 on 32. Beside 4 KiB, a chunk of the smallest default class while memory is plentiful, that is 1.2 %; beside larger
+/// chunks it is less. It is not `used`, and goes back with the chunks.
+///
+/// # A backing that others use
+///
+/// The backing may be a reference to an engine that others use, too, such as `&Locked<TlsfByteAllocator>`. The heap counts
+/// what it takes, block by block ([`used_by`](ByteAllocator::used_by)): `used` is what the blocks of this heap take, `total`
+/// is all of the backing's, and `available`, their difference, is an upper bound.
 ///
 /// # Time complexity
 ///
 /// `alloc` and `dealloc` of a slot are O(1): a load, a store, a count, one test. On x86-64 that is 21 and 17 instructions,
 /// those that find the class of a layout unknown to the compiler included; with `FineClasses` 23 and 19 (`cargo run
 /// --release -p allocator-benches --bin instructions -- --only bytes/lifo-64`). `alloc` from an empty list is O(1), too,
-/// where a chunk of the class has a shelf; otherwise it links the slots of a new chunk, at most [`SizeClasses::growth`] or
-/// what the backing gives beyond that, asks the backing, and adds to the tree: O(slots of a chunk + log(chunks)).
+/// where a chunk of the class has sorted slots; otherwise it links the slots of a new chunk, at most [`SizeClasses::growth`]
+/// or what the backing gives beyond that, asks the backing, and adds to the tree: O(slots of a chunk + log(chunks)).
 ///
 /// A test, `benches/tests/instructions.rs`, holds the calls that it counts to 2600 instructions (3000 with `FineClasses`
 /// over TLSF), besides the copying of `realloc`, over lists of random requests from 4 bytes to 10 KiB (64 KiB). Where
 /// memory is short and [`reclaim`](Self::reclaim) runs ahead, it holds them to 2600 (6000: a request that is refused has
 /// asked each class whether it has anything to give back).
 ///
-/// Where memory has run out, a request shelves slots until enough chunks have gone back: O(slots freed since they were last
-/// looked at × log(chunks)), and O(chunks × log(chunks)) for classes without live slots; O(1) where
-/// [`reclaim`](Self::reclaim) has left nothing to do. Larger blocks cost what the backing costs.
+/// Where memory has run out, a request sorts slots until enough chunks have gone back: O(slots freed since the heap last
+/// sorted × log(chunks)), and O(chunks × log(chunks)) for classes without live slots; O(1) where [`reclaim`](Self::reclaim)
+/// has left nothing to do. Larger blocks cost what the backing costs.
 ///
 /// # Drawbacks
 ///
@@ -128,19 +131,18 @@ const SEGMENT_IN_A_BACKING: usize = 4096;
 pub struct SlabByteAllocator<C: SizeClasses = PowerOfTwoClasses, B = BuddyByteAllocator> {
     /// One for each class, in the order of `C::SLOT_SIZES`.
     slabs: C::Slabs,
-    /// The chunks of all slabs: those of a class have as many slots together as its slab.
+    /// The chunks of all slabs. For each class, the slots of its chunks are the slots of its slab.
     chunks: ChunkTable,
-    /// The backing. What it has in use for the heap itself is the chunks and the segments of their table.
-    supply: Supply<B>,
-    /// What was handed over through the heap, and the backing has accepted.
+    /// What the heap takes for itself from the backing is the chunks and the blocks of their table.
+    backing: Backing<B>,
+    /// The regions that the caller handed over through the heap, and the backing has accepted.
     regions: RegionTable,
-    /// What was asked for with the live blocks that are too large for any class, in bytes; modulo 2^(bits of a word).
+    /// What callers asked for with the live large blocks, in bytes; modulo 2^(bits of a word).
     requested_large: usize,
-    /// How many chunks are wholly free: their slots are on their shelves.
+    /// How many chunks are wholly free, as far as the heap has sorted their slots.
     wholly_free: usize,
-    /// Which class [`reclaim`](Self::reclaim) looks at next.
+    /// The class that [`reclaim`](Self::reclaim) sorts next, and the address from which on it looks at chunks.
     next_to_reclaim: usize,
-    /// The address from which on it looks at chunks.
     sweep_from: usize,
     classes: PhantomData<C>,
 }
@@ -162,7 +164,10 @@ impl<C: SizeClasses, B> SlabByteAllocator<C, B> {
             C::MOST_ALIGNED.is_power_of_two() && C::MOST_ALIGNED >= align_of::<usize>(),
             "free slots hold a pointer"
         );
-        assert!(SET_SIZE <= u16::MAX as usize && C::SLOT_SIZES.len() <= u8::MAX as usize + 1, "see `Chunk`");
+        assert!(
+            SET_SIZE <= u16::MAX as usize && C::SLOT_SIZES.len() <= u8::MAX as usize + 1,
+            "a `ClassIndex` has 8 bits, the slots of a chunk have 16"
+        );
         1 << C::SLOT_SIZES[0].trailing_zeros()
     };
 
@@ -184,7 +189,7 @@ impl<C: SizeClasses, B> SlabByteAllocator<C, B> {
         Self {
             slabs: C::SLABS,
             chunks: ChunkTable::new(),
-            supply: Supply::new(backing),
+            backing: Backing::new(backing),
             regions: RegionTable::new(),
             requested_large: 0,
             wholly_free: 0,
@@ -203,96 +208,8 @@ impl<C: SizeClasses, B> SlabByteAllocator<C, B> {
     /// The backing, for statistics.
     #[must_use]
     pub const fn backing(&self) -> &B {
-        &self.supply.backing
+        &self.backing.engine
     }
-}
-
-impl<C: SizeClasses, B: ByteAllocator> SlabByteAllocator<C, B> {
-    /// Takes a slot of a slab whose list is empty. Like [`alloc_large`](Self::alloc_large) it answers in a register, for
-    /// `None` is all that can go wrong.
-    #[cold]
-    #[inline(never)]
-    fn alloc_from_chunk(&mut self, class: usize, size: usize) -> Option<NonNull<u8>> {
-        if !self.take_shelf(class) {
-            self.or_reclaim(|heap| heap.grow(class)).ok()?;
-        }
-        let slab = &mut self.slabs.as_mut()[class];
-        slab.request(0, size);
-        slab.alloc()
-    }
-
-    /// Makes the free slots of one chunk the list of a class, which is empty: whether there is such a chunk. O(1).
-    fn take_shelf(&mut self, class: usize) -> bool {
-        let slab = &mut self.slabs.as_mut()[class];
-        let Some(head) = slab.ring else { return false };
-        let chunk = self.chunks.get_mut(head);
-        // One that is wholly free waits to go back.
-        if chunk.is_wholly_free() || !slab.take_shelf(chunk) {
-            return false;
-        }
-        // The head becomes the last, behind those that have a shelf.
-        slab.ring = Some(chunk.next());
-        true
-    }
-
-    /// Takes a block that no class serves.
-    #[inline(never)]
-    fn alloc_large(&mut self, layout: Layout) -> Option<NonNull<u8>> {
-        let block = self.or_reclaim(|heap| heap.supply.backing.alloc(layout)).ok()?;
-        self.request_large(0, layout.size());
-        Some(block)
-    }
-
-    /// Remembers that a live block too large for any class was asked for with `size` bytes instead of `old` ones.
-    fn request_large(&mut self, old: usize, size: usize) {
-        self.requested_large = self.requested_large.wrapping_add(size).wrapping_sub(old);
-    }
-
-    /// Adds a chunk to a class: as large as the policy says, or a lower power of two if the backing has none in one piece.
-    fn grow(&mut self, class: usize) -> AllocResult {
-        let slab = &mut self.slabs.as_mut()[class];
-        let slot_size = slab.slot_size();
-        let most = C::growth(class).clamp(1, usize::from(u16::MAX));
-        let limit = (self.supply.backing.available_bytes() / C::GROWTH_SHARE).max(LEAST_GROWTH);
-        let mut wanted = (limit / slot_size).clamp(1, most);
-        while wanted > 0 {
-            let slots = fitting::<C, B>(&self.supply.backing, slot_size, wanted, limit).ok_or(AllocError::NoMemory)?;
-            let layout = chunk_layout(slots, slot_size, C::MOST_ALIGNED).ok_or(AllocError::NoMemory)?;
-            if let Ok(start) = self.supply.take(layout) {
-                if self.chunks.push(Chunk::new(start, class, slots), slab, &mut self.supply).is_ok() {
-                    // SAFETY: the backing handed out the whole chunk, aligned for its slots.
-                    unsafe { slab.grow(start, slots) };
-                    return Ok(());
-                }
-                // SAFETY: the chunk was taken just now, with this layout.
-                unsafe { self.supply.give(start, layout) };
-            }
-            // The next lower power of two.
-            let fewer = wanted.min(slots) - 1;
-            wanted = fewer.checked_ilog2().map_or(0, |log2| 1 << log2);
-        }
-        Err(AllocError::NoMemory)
-    }
-}
-
-/// How many slots a chunk has that is to have `wanted` of them: as many as fit in the block that the backing gives for
-/// so many; or, where that is above `limit` bytes, as the backing rounds sizes up, in a smaller one.
-fn fitting<C: SizeClasses, B: ByteAllocator>(
-    backing: &B,
-    slot_size: usize,
-    wanted: usize,
-    limit: usize,
-) -> Option<usize> {
-    let fit = |slots: usize| {
-        let usable = backing.usable_size(chunk_layout(slots, slot_size, C::MOST_ALIGNED)?).1;
-        Some(((usable / slot_size).clamp(slots, usize::from(u16::MAX)), usable))
-    };
-    let (slots, usable) = fit(wanted)?;
-    if wanted == 1 || usable <= limit {
-        return Some(slots);
-    }
-    let power = 1 << (wanted * slot_size).ilog2();
-    Some(fit((power / slot_size).max(1))?.0)
 }
 
 impl<C: SizeClasses, B: ByteAllocator> BaseAllocator for SlabByteAllocator<C, B> {
@@ -303,7 +220,7 @@ impl<C: SizeClasses, B: ByteAllocator> BaseAllocator for SlabByteAllocator<C, B>
         }
         let usable = self.regions.usable_part(region, Self::GRANULE, Self::GRANULE)?;
         // SAFETY: passed on from the caller.
-        unsafe { self.supply.backing.init(usable.start(), usable.size())? };
+        unsafe { self.backing.engine.init(usable.start(), usable.size())? };
         // SAFETY: the backing has taken no more than the usable part.
         unsafe { self.regions.insert(region, Self::GRANULE, Self::GRANULE) }.map(drop)
     }
@@ -313,15 +230,15 @@ impl<C: SizeClasses, B: ByteAllocator> BaseAllocator for SlabByteAllocator<C, B>
         // The backing cannot see what was trimmed off a region for the sake of the slots.
         let usable = self.regions.usable_part(region, Self::GRANULE, Self::GRANULE)?;
         // SAFETY: passed on from the caller.
-        unsafe { self.supply.backing.add_memory(usable.start(), usable.size())? };
+        unsafe { self.backing.engine.add_memory(usable.start(), usable.size())? };
         // SAFETY: the backing has taken no more than the usable part.
         unsafe { self.regions.insert(region, Self::GRANULE, Self::GRANULE) }.map(drop)
     }
 }
 
 // SAFETY: a block is a slot of a class that fits the layout (`SizeClasses`), in a chunk that the backing handed out, or
-// a block of the backing. A live slot is in no list, and its chunk is not given back, as it is not wholly free. `realloc`
-// keeps the block, moves it the plain way, or is the backing's. Nothing but the backing is called.
+// a block of the backing. A live slot is in no list, and its chunk does not go back, as it is not wholly free. `realloc`
+// keeps the block, moves it the plain way, or is the backing's. The heap calls nothing but the backing.
 unsafe impl<C: SizeClasses, B: ByteAllocator> ByteAllocator for SlabByteAllocator<C, B> {
     #[inline]
     fn alloc(&mut self, layout: Layout) -> AllocResult<NonNull<u8>> {
@@ -330,10 +247,10 @@ unsafe impl<C: SizeClasses, B: ByteAllocator> ByteAllocator for SlabByteAllocato
                 let slab = &mut self.slabs.as_mut()[class];
                 match slab.alloc() {
                     Some(slot) => {
-                        slab.request(0, layout.size());
+                        slab.track_requested(layout.size());
                         Some(slot)
                     }
-                    None => self.alloc_from_chunk(class, layout.size()),
+                    None => self.alloc_from_chunk(ClassIndex::new(class), layout.size()),
                 }
             }
             None => self.alloc_large(layout),
@@ -346,35 +263,33 @@ unsafe impl<C: SizeClasses, B: ByteAllocator> ByteAllocator for SlabByteAllocato
         match C::class_of(layout) {
             Some(class) => {
                 let slab = &mut self.slabs.as_mut()[class];
-                slab.request(layout.size(), 0);
+                slab.untrack_requested(layout.size());
                 // SAFETY: the block fits the layout, so it is a slot of this class; widened, the pointer reaches all of it.
                 unsafe { slab.dealloc(widen(ptr)) };
             }
             None => {
-                self.request_large(layout.size(), 0);
+                self.track_requested_large(layout.size(), 0);
                 // SAFETY: the block fits the layout, so it came from the backing.
-                unsafe { self.supply.backing.dealloc(ptr, layout) };
+                unsafe { self.backing.dealloc_large(ptr, layout) };
             }
         }
     }
 
     fn total_bytes(&self) -> usize {
-        self.supply.backing.total_bytes()
+        self.backing.engine.total_bytes()
     }
 
     fn used_bytes(&self) -> usize {
-        self.supply.passed_on_bytes() + self.slabs().iter().map(Slab::used_bytes).sum::<usize>()
+        self.backing.large_bytes() + self.slabs().iter().map(Slab::used_bytes).sum::<usize>()
     }
 
     fn available_bytes(&self) -> usize {
-        self.total_bytes() - self.used_bytes()
+        self.total_bytes().saturating_sub(self.used_bytes())
     }
 
     fn alloc_zeroed(&mut self, layout: Layout) -> AllocResult<NonNull<u8>> {
         if C::class_of(layout).is_none() {
-            let block = self.or_reclaim(|heap| heap.supply.backing.alloc_zeroed(layout))?;
-            self.request_large(0, layout.size());
-            return Ok(block);
+            return self.alloc_large_with(layout, |engine| engine.alloc_zeroed(layout));
         }
         let slot = self.alloc(layout)?;
         // SAFETY: the slot has at least `layout.size()` bytes.
@@ -386,13 +301,17 @@ unsafe impl<C: SizeClasses, B: ByteAllocator> ByteAllocator for SlabByteAllocato
         let new_layout = Layout::from_size_align(new_size, layout.align()).map_err(|_| AllocError::NoMemory)?;
         match (C::class_of(layout), C::class_of(new_layout)) {
             (Some(old), Some(new)) if old == new => {
-                self.slabs.as_mut()[new].request(layout.size(), new_size);
+                let slab = &mut self.slabs.as_mut()[new];
+                slab.untrack_requested(layout.size());
+                slab.track_requested(new_size);
                 Ok(widen(ptr))
             }
             (None, None) => {
-                // SAFETY: the block came from the backing; when that refuses, the block is as it was.
-                let block = self.or_reclaim(|heap| unsafe { heap.supply.backing.realloc(ptr, layout, new_size) })?;
-                self.request_large(layout.size(), new_size);
+                // SAFETY: passed on from the caller; where the backing refuses, the block is as it was.
+                let block = self.or_reclaim(|heap| unsafe {
+                    heap.backing.resize_large(ptr, layout, new_layout, |engine| engine.realloc(ptr, layout, new_size))
+                })?;
+                self.track_requested_large(layout.size(), new_size);
                 Ok(block)
             }
             // SAFETY: passed on from the caller.
@@ -403,18 +322,26 @@ unsafe impl<C: SizeClasses, B: ByteAllocator> ByteAllocator for SlabByteAllocato
     fn usable_size(&self, layout: Layout) -> (usize, usize) {
         match C::class_of(layout) {
             Some(class) => (layout.size(), C::SLOT_SIZES[class]),
-            None => self.supply.backing.usable_size(layout),
+            None => self.backing.engine.usable_size(layout),
+        }
+    }
+
+    unsafe fn used_by(&self, ptr: NonNull<u8>, layout: Layout) -> usize {
+        match C::class_of(layout) {
+            Some(class) => C::SLOT_SIZES[class],
+            // SAFETY: passed on from the caller; the block came from the backing.
+            None => unsafe { self.backing.engine.used_by(ptr, layout) },
         }
     }
 
     fn region_for(&self, layout: Layout) -> Option<Layout> {
-        // A slab grows by one slot where memory is short, and the table of chunks by a segment.
+        // A slab grows by one slot where memory is short, and the table of chunks by a block.
         let block = match C::class_of(layout) {
             Some(class) => chunk_layout(1, C::SLOT_SIZES[class], C::MOST_ALIGNED)?,
             None => layout,
         };
-        let with_segment = block.size().checked_add(SEGMENT_IN_A_BACKING)?;
-        let region = self.supply.backing.region_for(Layout::from_size_align(with_segment, block.align()).ok()?)?;
+        let with_entries = block.size().checked_add(ENTRIES_IN_A_BACKING)?;
+        let region = self.backing.engine.region_for(Layout::from_size_align(with_entries, block.align()).ok()?)?;
         // What the heap trims off, or the table of regions takes.
         let rest = 2 * Self::GRANULE + RegionTable::OVERFLOW_SIZE;
         Layout::from_size_align(region.size().checked_add(rest)?, region.align()).ok()
@@ -432,7 +359,7 @@ impl<C: SizeClasses, B: fmt::Debug> fmt::Debug for SlabByteAllocator<C, B> {
         f.debug_struct("SlabByteAllocator")
             .field("slabs", &self.slabs())
             .field("chunks", &self.chunks)
-            .field("supply", &self.supply)
+            .field("backing", &self.backing)
             .finish()
     }
 }

@@ -2,22 +2,27 @@
 //!
 //! | module | holds |
 //! | --- | --- |
-//! | `chunk` | a chunk, memory of one class that a slab grew by |
-//! | `backing` | the backing, and what the heap itself holds of it |
+//! | `chunk` | a chunk of slots, and what identifies its entry |
+//! | `backing` | the backing, with a count of what the heap has of it |
+//! | `chunk_store` | where the entries of chunks lie |
+//! | `chunk_ring` | the ring of the chunks of one slab |
 //! | [`slab`] | [`Slab`], the slots of one size |
+//! | `chunk_table::tree` | the search tree of chunks by address |
 //! | `chunk_table` | all chunks of a heap |
-//! | `chunk_table::tree` | the chunks of a table by address |
 //! | [`classes`] | [`SizeClasses`], which sizes there are: [`PowerOfTwoClasses`], seven of them, and [`FineClasses`], eight for each doubling |
 //! | [`heap`] | [`SlabByteAllocator`], slabs over a backing |
+//! | `heap::growth` | chunks from the backing, and large blocks |
 //! | `heap::reclaim` | how free slots become memory of the backing again |
 //! | [`heap::statistics`] | [`Statistics`], what a heap looks like inside |
-//! | `heap::validate` | whether the parts of a heap agree with each other |
-//! | [`strict`] | [`Heap`], the same with strict regions and addresses instead of pointers |
+//! | `heap::validate` | a check of whether the parts of a heap agree with each other |
+//! | [`strict`] | [`Heap`], a slab heap with strict regions, and addresses instead of pointers |
 
 #![no_std]
 
 mod backing;
 mod chunk;
+mod chunk_ring;
+mod chunk_store;
 mod chunk_table;
 pub mod classes;
 pub mod heap;

@@ -6,14 +6,10 @@ use core::ptr::NonNull;
 
 use allocator_core::{AllocError, AllocResult};
 
-use crate::chunk::{Chunk, Link};
+use crate::chunk::{Chunk, FreeSlot};
+use crate::chunk_ring::ChunkRing;
 
-/// What a free slot holds.
-struct FreeSlot {
-    next: Option<NonNull<FreeSlot>>,
-}
-
-/// The slots of one size class: a list of the free ones, in chunks that the owner of the slab supplies.
+/// The slots of one size class, in chunks that the owner of the slab gives to it.
 ///
 /// # Layout
 ///
@@ -27,13 +23,15 @@ struct FreeSlot {
 ///             └─> (none)
 /// ```
 ///
-/// A free slot holds the address of the next one; a live slot holds nothing of the slab's. The slot freed last is the
-/// first to be handed out again, while it is still in the cache.
+/// A free slot holds the address of the next one; a live slot holds nothing of the slab's. The slab hands out first the slot
+/// that was freed last, which is the likeliest to be in the processor's cache.
 ///
 /// # Invariants
 ///
-/// `total_slots = used_slots + length of the free list + slots on shelves`, and `used_slots = allocs - frees`, each of which
-/// has its own count: so either call only adds to one word, and whether anything was freed since some moment needs no flag.
+/// - `total_slots == used_slots + unsorted free slots + sorted free slots`. An *unsorted* free slot is in the slab's list; a
+///   *sorted* one is in the list of its chunk, which the heap keeps for giving whole chunks back.
+/// - `used_slots == allocs - frees`. Each has its own count, so that either call adds to one word only, and the slab can see
+///   whether a slot was freed since some moment.
 ///
 /// # Time complexity
 ///
@@ -56,31 +54,30 @@ struct FreeSlot {
 /// ```
 #[repr(C)] // What each call uses comes first, so that it lies in one cache line, or two.
 pub struct Slab {
-    /// The first of the free slots in the list: `total - used - shelved` of them, with `used = allocs - frees`.
+    /// The first slot of the slab's list of free slots.
     free: Option<NonNull<FreeSlot>>,
-    /// How often a slot was handed out; modulo 2^(bits of a word), as only differences count.
+    /// How often the slab handed out a slot; modulo 2^(bits of a word), as only differences count.
     allocs: usize,
-    /// A multiple of the size of a pointer, above 0.
+    /// A multiple of the size of a pointer; 0 before the first chunk of a slab made by [`unsized_slab`](Self::unsized_slab).
     slot_size: usize,
-    /// What was asked for with the live slots, where the owner of the slab says so, in bytes; modulo 2^(bits of a word), as
-    /// a slot may be given back with another size than it was asked for with.
+    /// What callers asked for with the live slots, where the owner of the slab tracks it, in bytes; modulo 2^(bits of a
+    /// word), as a caller may give a slot back with another size than it asked for.
     ///
     /// Not beside `allocs` or `frees`: two neighbours that change in one call are loaded and stored as one vector, which
     /// then waits until the store that another call made to one of them has left the processor's buffer.
     requested: usize,
     /// The slots of all chunks.
     total: usize,
-    /// How often a slot was given back; as `allocs`.
+    /// How often the slab took a slot back; as `allocs`.
     frees: usize,
-    /// `frees` when all free slots were last on the shelves of their chunks: as long as it stays, no chunk can have become
-    /// wholly free.
-    frees_at_shelving: usize,
-    /// How many free slots are not in the list, but on the shelves of their chunks.
-    shelved: usize,
+    /// `frees` at the moment when all free slots were sorted: while it stays, no further chunk can be wholly free.
+    frees_when_sorted: usize,
+    /// How many free slots are sorted.
+    sorted: usize,
     /// How many chunks there are.
     chunks: usize,
-    /// The chunks, where the owner of the slab keeps a table of them; those with a shelf come first.
-    pub(crate) ring: Option<Link>,
+    /// The chunks, where the owner of the slab keeps a table of them.
+    pub(crate) ring: ChunkRing,
 }
 
 // SAFETY: the free slots belong to the slab alone.
@@ -111,18 +108,35 @@ impl Slab {
         if slot_size == 0 || !slot_size.is_multiple_of(size_of::<FreeSlot>()) {
             return Err(AllocError::InvalidParam);
         }
-        Ok(Self {
+        Ok(Self::with_size(slot_size))
+    }
+
+    /// A slab without chunks whose slots have no size yet, all zero bytes. [`SlabByteAllocator`](crate::SlabByteAllocator)
+    /// gives it the size of its class with the first chunk; by itself it never has a slot.
+    #[must_use]
+    pub const fn unsized_slab() -> Self {
+        Self::with_size(0)
+    }
+
+    const fn with_size(slot_size: usize) -> Self {
+        Self {
             free: None,
             slot_size,
             total: 0,
             allocs: 0,
             frees: 0,
-            frees_at_shelving: 0,
-            shelved: 0,
+            frees_when_sorted: 0,
+            sorted: 0,
             chunks: 0,
             requested: 0,
-            ring: None,
-        })
+            ring: ChunkRing::EMPTY,
+        }
+    }
+
+    /// Gives the slots of a slab without chunks their size.
+    pub(crate) fn set_slot_size(&mut self, slot_size: usize) {
+        debug_assert!(self.chunks == 0 || self.slot_size == slot_size);
+        self.slot_size = slot_size;
     }
 
     /// One slab for each size.
@@ -237,36 +251,43 @@ impl Slab {
         self.free = Some(slot);
     }
 
-    /// Remembers that a live slot was asked for with `size` bytes instead of `old` ones: 0 for a slot that is not live.
+    /// Adds `size` bytes to what callers asked for with the live slots.
     #[inline]
-    pub(crate) fn request(&mut self, old: usize, size: usize) {
-        self.requested = self.requested.wrapping_add(size).wrapping_sub(old);
+    pub(crate) fn track_requested(&mut self, size: usize) {
+        self.requested = self.requested.wrapping_add(size);
     }
 
-    /// What was asked for with the live slots, in bytes.
+    /// Takes `size` bytes off what callers asked for with the live slots.
+    #[inline]
+    pub(crate) fn untrack_requested(&mut self, size: usize) {
+        self.requested = self.requested.wrapping_sub(size);
+    }
+
+    /// What callers asked for with the live slots, in bytes.
     pub(crate) fn requested_bytes(&self) -> usize {
-        sensible(self.requested, self.used_bytes())
+        clamp_requested(self.requested, self.used_bytes())
     }
 
-    /// How many free slots have to be put on shelves before it is known which chunks are wholly free.
-    pub(crate) fn to_shelve(&self) -> usize {
-        if self.frees == self.frees_at_shelving { 0 } else { self.listed() }
+    /// How many free slots are to be sorted before it is known which chunks are wholly free.
+    pub(crate) fn slots_to_sort(&self) -> usize {
+        if self.frees == self.frees_when_sorted { 0 } else { self.unsorted_slots() }
     }
 
-    /// How many free slots are in the list.
-    pub(crate) fn listed(&self) -> usize {
-        self.total - self.used_slots() - self.shelved
+    /// How many free slots are in the slab's list.
+    pub(crate) fn unsorted_slots(&self) -> usize {
+        self.total - self.used_slots() - self.sorted
     }
 
-    /// How many free slots are on the shelves of their chunks.
-    pub(crate) fn shelved(&self) -> usize {
-        self.shelved
+    /// How many free slots are in the lists of their chunks.
+    pub(crate) fn sorted_slots(&self) -> usize {
+        self.sorted
     }
 
-    /// Takes the first slot off the list, to put it on a shelf. Where there is none, all free slots are on shelves.
-    pub(crate) fn take_to_shelve(&mut self) -> Option<NonNull<u8>> {
+    /// Takes the first slot off the slab's list, for [`sort_into`](Self::sort_into). Where there is none, all free slots are
+    /// sorted.
+    pub(crate) fn take_unsorted(&mut self) -> Option<NonNull<u8>> {
         let Some(slot) = self.free else {
-            self.frees_at_shelving = self.frees;
+            self.frees_when_sorted = self.frees;
             return None;
         };
         // SAFETY: the slots of the list are free, so they hold what `link` wrote there.
@@ -274,63 +295,63 @@ impl Slab {
         Some(slot.cast())
     }
 
-    /// Puts a slot on the shelf of its chunk.
+    /// Puts a slot into the list of its chunk.
     ///
     /// # Safety
     ///
-    /// The slot came from [`take_to_shelve`](Self::take_to_shelve), and lies in this chunk.
-    pub(crate) unsafe fn shelve(&mut self, slot: NonNull<u8>, chunk: &mut Chunk) {
-        let next = chunk.shelf(self.slot_size).map(NonNull::cast);
-        // SAFETY: the slot is free, and in no list.
-        unsafe { slot.cast().write(FreeSlot { next }) };
-        chunk.shelve(slot, self.slot_size);
-        self.shelved += 1;
+    /// The slot came from [`take_unsorted`](Self::take_unsorted), and lies in this chunk.
+    pub(crate) unsafe fn sort_into(&mut self, slot: NonNull<u8>, chunk: &mut Chunk) {
+        // SAFETY: the slot is free and in no list; the rest is passed on from the caller.
+        unsafe { chunk.push_free(slot, self.slot_size) };
+        self.sorted += 1;
     }
 
-    /// Makes the shelf of a chunk the list, which is empty: whether there was one.
-    pub(crate) fn take_shelf(&mut self, chunk: &mut Chunk) -> bool {
+    /// Makes the list of a chunk the slab's list, which is empty. Returns whether the chunk had a list.
+    pub(crate) fn take_list_of(&mut self, chunk: &mut Chunk) -> bool {
         debug_assert!(self.free.is_none());
-        let Some(first) = chunk.shelf(self.slot_size) else { return false };
-        self.free = Some(first.cast());
-        self.shelved -= usize::from(chunk.shelved);
-        chunk.shelved = 0;
+        let Some(first) = chunk.first_free(self.slot_size) else { return false };
+        self.free = Some(first);
+        self.sorted -= usize::from(chunk.sorted);
+        chunk.sorted = 0;
         true
     }
 
-    /// Forgets a chunk all of whose slots are on its shelf.
-    pub(crate) fn forget(&mut self, chunk: &Chunk) {
+    /// Gives up a chunk that is wholly free.
+    pub(crate) fn release(&mut self, chunk: &Chunk) {
         debug_assert!(chunk.is_wholly_free());
         self.total -= usize::from(chunk.slots);
-        self.shelved -= usize::from(chunk.shelved);
+        self.sorted -= usize::from(chunk.sorted);
         self.chunks -= 1;
     }
 
-    /// Drops the list of a slab of which no slot is live, as if all slots were on shelves. O(1).
-    pub(crate) fn shelve_all(&mut self) {
+    /// Counts all slots of a slab without a live one as sorted, and drops the slab's list. O(1).
+    pub(crate) fn sort_all(&mut self) {
         debug_assert_eq!(self.used_slots(), 0);
         self.free = None;
-        self.shelved = self.total;
-        self.frees_at_shelving = self.frees;
+        self.sorted = self.total;
+        self.frees_when_sorted = self.frees;
     }
 
-    /// The free slots of the list, in the order in which they will be handed out. They are not to be unlinked meanwhile.
+    /// The free slots of the slab's list, in the order in which the slab hands them out. The caller does not change the list
+    /// meanwhile.
     pub(crate) fn free_slots(&self) -> impl Iterator<Item = NonNull<u8>> + '_ {
         Self::linked(self.free)
     }
 
-    /// The free slots on the shelf of a chunk of this slab.
-    pub(crate) fn shelf_of(&self, chunk: &Chunk) -> impl Iterator<Item = NonNull<u8>> + '_ {
-        Self::linked(chunk.shelf(self.slot_size).map(NonNull::cast))
+    /// The free slots in the list of a chunk of this slab.
+    pub(crate) fn free_slots_of(&self, chunk: &Chunk) -> impl Iterator<Item = NonNull<u8>> + '_ {
+        Self::linked(chunk.first_free(self.slot_size))
     }
 
     fn linked<'s>(first: Option<NonNull<FreeSlot>>) -> impl Iterator<Item = NonNull<u8>> + 's {
-        // SAFETY: free slots hold what `link` or `shelve` wrote there.
+        // SAFETY: a free slot in a list holds the address of the next one.
         core::iter::successors(first, |slot| unsafe { slot.read() }.next).map(NonNull::cast)
     }
 }
 
-/// A sum of sizes asked for, less those given back, within its bounds: callers may give blocks back with larger sizes.
-pub(crate) fn sensible(requested: usize, used: usize) -> usize {
+/// A tracked sum of requested sizes, brought into its bounds: a caller may give a block back with a larger size than it
+/// asked for.
+pub(crate) fn clamp_requested(requested: usize, used: usize) -> usize {
     if requested > isize::MAX as usize { 0 } else { requested.min(used) }
 }
 
@@ -353,6 +374,7 @@ mod tests {
     use std::vec::Vec;
 
     use super::*;
+    use crate::chunk::ClassIndex;
 
     #[test]
     fn hands_out_every_slot_of_every_chunk_once() {
@@ -386,29 +408,29 @@ mod tests {
     }
 
     #[test]
-    fn a_shelf_is_the_list_again() {
+    fn the_list_of_a_chunk_becomes_the_list_of_the_slab() {
         let mut memory = vec![0u64; 80];
         let start = NonNull::new(memory.as_mut_ptr()).unwrap().cast::<u8>();
         let mut slab = Slab::new(64);
         // SAFETY: the chunk is the slab's from here on.
         unsafe { slab.grow(start, 10) };
-        let mut chunk = Chunk::new(start, 0, 10);
+        let mut chunk = Chunk::new(start, ClassIndex::new(0), 10);
         let index = |slot: NonNull<u8>| (slot.addr().get() - start.addr().get()) / 64;
         let live = [slab.alloc(), slab.alloc()].map(|slot| slot.map(index));
         assert_eq!(live, [Some(0), Some(1)]);
-        assert_eq!(slab.to_shelve(), 0, "nothing was freed");
+        assert_eq!(slab.slots_to_sort(), 0, "nothing was freed");
         for expected in 2..10 {
-            let slot = slab.take_to_shelve().unwrap();
+            let slot = slab.take_unsorted().unwrap();
             assert_eq!(index(slot), expected);
             // SAFETY: the slot lies in the only chunk.
-            unsafe { slab.shelve(slot, &mut chunk) };
+            unsafe { slab.sort_into(slot, &mut chunk) };
         }
-        assert_eq!((slab.take_to_shelve(), slab.listed(), slab.shelved()), (None, 0, 8));
+        assert_eq!((slab.take_unsorted(), slab.unsorted_slots(), slab.sorted_slots()), (None, 0, 8));
         assert!(!chunk.is_wholly_free() && slab.alloc().is_none());
-        assert_eq!(slab.shelf_of(&chunk).map(index).collect::<Vec<_>>(), [9, 8, 7, 6, 5, 4, 3, 2]);
-        assert!(slab.take_shelf(&mut chunk) && chunk.shelved == 0 && slab.shelved() == 0);
+        assert_eq!(slab.free_slots_of(&chunk).map(index).collect::<Vec<_>>(), [9, 8, 7, 6, 5, 4, 3, 2]);
+        assert!(slab.take_list_of(&mut chunk) && chunk.sorted == 0 && slab.sorted_slots() == 0);
         let slots: Vec<_> = core::iter::from_fn(|| slab.alloc()).map(index).collect();
         assert_eq!(slots, [9, 8, 7, 6, 5, 4, 3, 2]);
-        assert!(!slab.take_shelf(&mut chunk));
+        assert!(!slab.take_list_of(&mut chunk));
     }
 }

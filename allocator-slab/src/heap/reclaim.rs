@@ -1,8 +1,9 @@
-//! How free slots become memory of the backing again: shelves, and chunks that are wholly free.
+//! How free slots become memory of the backing again: sorting slots into chunks, and giving back chunks.
 
 use allocator_core::{AllocError, AllocResult, ByteAllocator};
 
 use super::SlabByteAllocator;
+use crate::chunk::ClassIndex;
 use crate::chunk_table::tree::Found;
 use crate::classes::SizeClasses;
 use crate::slab::Slab;
@@ -26,7 +27,7 @@ impl<C: SizeClasses, B: ByteAllocator> SlabByteAllocator<C, B> {
         Err(AllocError::NoMemory)
     }
 
-    /// Gives so many wholly free chunks back to the backing, or all that there are: whether any.
+    /// Gives so many wholly free chunks back to the backing, or all that there are. Returns whether there were any.
     #[cold]
     #[inline(never)]
     pub(super) fn give_back(&mut self, chunks: usize) -> bool {
@@ -34,85 +35,82 @@ impl<C: SizeClasses, B: ByteAllocator> SlabByteAllocator<C, B> {
             if self.wholly_free >= chunks {
                 break;
             }
-            self.shelve(class, &mut { usize::MAX });
+            self.sort(ClassIndex::new(class), &mut { usize::MAX });
         }
         self.sweep(chunks, usize::MAX) > 0
     }
 
-    /// Puts up to `slots` free slots of a class on the shelves of their chunks, and counts `slots` down. Where none of the
-    /// class is live, and `slots` are more than it has, it is enough to look at the chunks, which are counted then.
+    /// Sorts up to `slots` free slots of a class into their chunks, and counts `slots` down. Where the class has no live slot,
+    /// and `slots` are more than it has, it is enough to look at its chunks; then `slots` goes down by their number.
     ///
     /// O(slots × log(chunks)), or O(chunks of the class).
-    fn shelve(&mut self, class: usize, slots: &mut usize) {
-        let slab = &mut self.slabs.as_mut()[class];
-        if slab.to_shelve() == 0 {
+    fn sort(&mut self, class: ClassIndex, slots: &mut usize) {
+        let slab = &mut self.slabs.as_mut()[class.get()];
+        if slab.slots_to_sort() == 0 {
             return;
         }
-        if slab.used_slots() == 0 && *slots > slab.total_slots() && slab.chunks() <= slab.listed() {
-            // So many are looked at, then.
+        if slab.used_slots() == 0 && *slots > slab.total_slots() && slab.chunks() <= slab.unsorted_slots() {
             *slots -= slab.chunks();
-            self.wholly_free += self.chunks.shelve_all(slab);
+            self.wholly_free += self.chunks.sort_all(slab);
             return;
         }
         let mut last: Option<Found> = None;
-        while *slots > 0 || slab.listed() == 0 {
-            let Some(slot) = slab.take_to_shelve() else { break };
+        while *slots > 0 || slab.unsorted_slots() == 0 {
+            let Some(slot) = slab.take_unsorted() else { break };
             *slots -= 1;
             let address = slot.addr().get();
-            let Some(found) = last.filter(|found| found.holds(address)).or_else(|| self.chunks.find(address)) else {
+            let Some(found) = last.filter(|found| found.is_at(address)).or_else(|| self.chunks.find(address)) else {
                 debug_assert!(false, "a free slot lies in a chunk");
                 break;
             };
             last = Some(found);
-            // SAFETY: the slot is free, and the chunk is the one that it lies in.
-            unsafe { slab.shelve(slot, self.chunks.get_mut(found.link)) };
-            self.wholly_free += usize::from(self.chunks.has_shelved(found.link, slab));
+            // SAFETY: the slot was taken off the slab's list, and the chunk is the one that it lies in.
+            self.wholly_free += usize::from(unsafe { self.chunks.sort(slot, found.id, slab) });
         }
     }
 
-    /// Looks at up to `looks` chunks in the order of their addresses, going on where it stopped the last time, and gives up to
-    /// `chunks` of them back that are wholly free: how many. O(looks × log(chunks)).
+    /// Looks at up to `looks` chunks in the order of their addresses, from where it stopped the last time, and gives up to
+    /// `chunks` wholly free ones back. Returns how many. O(looks × log(chunks)).
     ///
-    /// By address, since a backing that merges free blocks with their neighbours has the least to do then.
+    /// In the order of addresses, a backing that merges free blocks with their neighbours has the least to do.
     fn sweep(&mut self, chunks: usize, looks: usize) -> usize {
         let mut given = 0;
         for _ in 0..looks {
             if given == chunks || self.wholly_free == 0 {
                 break;
             }
-            let Some(link) = self.chunks.at_or_above(self.sweep_from).or_else(|| self.chunks.at_or_above(0)) else {
+            let Some(id) = self.chunks.at_or_above(self.sweep_from).or_else(|| self.chunks.at_or_above(0)) else {
                 break;
             };
-            let chunk = *self.chunks.get(link);
+            let chunk = *self.chunks.get(id);
             self.sweep_from = chunk.start.addr().get() + 1;
             if !chunk.is_wholly_free() {
                 continue;
             }
             let slabs = self.slabs.as_mut();
-            let class = usize::from(chunk.class);
-            slabs[class].forget(&chunk);
-            self.chunks.remove(link, slabs, &mut self.supply);
+            let slot_size = C::SLOT_SIZES[chunk.class.get()];
+            slabs[chunk.class.get()].release(&chunk);
+            self.chunks.remove(id, slabs, &mut self.backing);
             self.wholly_free -= 1;
             given += 1;
-            if let Some(layout) = chunk.layout(C::SLOT_SIZES[class], C::MOST_ALIGNED) {
-                // SAFETY: the chunk was taken with this layout; all of its slots are on its shelf, and go with it.
-                unsafe { self.supply.give(chunk.start, layout) };
+            if let Some(layout) = chunk.layout(slot_size, C::MOST_ALIGNED) {
+                // SAFETY: the chunk was taken with this layout; all of its slots are free, and go with it.
+                unsafe { self.backing.dealloc_own(chunk.start, layout) };
             }
         }
         given
     }
 
-    /// Looks for chunks that are wholly free and gives them back to the backing, in steps as small as one likes: looks at up
-    /// to `budget` free slots and, where no slot is left to be looked at, at chunks. Returns how many slots are to be looked
-    /// at, and chunks to be given back: 0 when nothing is left to do. That may be less by more than `budget`, as it is
-    /// enough to look at the chunks of a class without live slots.
+    /// Looks for chunks that are wholly free and gives them back to the backing, in steps of any size: sorts up to `budget`
+    /// free slots and, where all slots are sorted, looks at chunks. Returns how many slots are still to be sorted and how
+    /// many free chunks are still to go back: 0 when nothing is left to do. One call may lower that number by more than
+    /// `budget`, as it is enough to look at the chunks of a class without live slots.
     ///
-    /// What is done here ahead of time, a request that finds memory short need not do: then only slots freed since are to
-    /// be looked at.
+    /// A request that finds memory short then has to sort only the slots that were freed since.
     ///
     /// # Time complexity
     ///
-    /// O(`budget` × log(chunks)), at most `budget` requests to the backing. A slot is looked at once after it was freed.
+    /// O(`budget` × log(chunks)), at most `budget` requests to the backing. The heap sorts a slot once after it was freed.
     ///
     /// # Examples
     ///
@@ -143,19 +141,19 @@ impl<C: SizeClasses, B: ByteAllocator> SlabByteAllocator<C, B> {
         let mut slots = budget;
         let classes = C::SLOT_SIZES.len();
         for _ in 0..classes {
-            self.shelve(self.next_to_reclaim, &mut slots);
-            // The next call goes on where this one stops, so that no class has to wait for the others for ever.
+            self.sort(ClassIndex::new(self.next_to_reclaim), &mut slots);
+            // The next call goes on with this class, so that each class has its turn.
             if slots == 0 {
                 break;
             }
             self.next_to_reclaim = (self.next_to_reclaim + 1) % classes;
         }
         self.sweep(usize::MAX, slots);
-        self.slabs().iter().map(Slab::to_shelve).sum::<usize>() + self.wholly_free
+        self.slabs().iter().map(Slab::slots_to_sort).sum::<usize>() + self.wholly_free
     }
 
     /// Gives every wholly free chunk back to the backing now, instead of when memory has run out, and returns how many bytes
-    /// that are for the backing.
+    /// that are, as the backing counts them.
     ///
     /// Over [`PageBacked`](allocator_core::PageBacked) that is memory for the page allocator. For the same in bounded steps
     /// there is [`reclaim`](Self::reclaim).
@@ -183,8 +181,8 @@ impl<C: SizeClasses, B: ByteAllocator> SlabByteAllocator<C, B> {
     /// # Ok::<(), allocator_core::AllocError>(())
     /// ```
     pub fn trim(&mut self) -> usize {
-        let before = self.supply.held();
+        let before = self.backing.own_bytes();
         self.give_back(usize::MAX);
-        before - self.supply.held()
+        before - self.backing.own_bytes()
     }
 }

@@ -7,7 +7,7 @@ use allocator_core::ByteAllocator;
 
 use super::SlabByteAllocator;
 use crate::classes::SizeClasses;
-use crate::slab::{Slab, sensible};
+use crate::slab::{Slab, clamp_requested};
 
 /// The numbers of one size class.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -122,7 +122,7 @@ impl<C: SizeClasses, B: ByteAllocator> SlabByteAllocator<C, B> {
         self.give_back(usize::MAX);
         let by_class = C::SLOT_SIZES.last().copied().unwrap_or(0);
         // The largest size known to be served, beyond those of the classes, and the smallest known to be refused.
-        let (mut served, mut refused) = (by_class, self.supply.backing.available_bytes().saturating_add(1));
+        let (mut served, mut refused) = (by_class, self.backing.engine.available_bytes().saturating_add(1));
         while refused.saturating_sub(served) > 1 {
             let size = served + (refused - served) / 2;
             if self.serves(size) { served = size } else { refused = size }
@@ -175,8 +175,8 @@ impl<C: SizeClasses, B: ByteAllocator> SlabByteAllocator<C, B> {
     /// ```
     pub fn statistics(&mut self) -> Statistics<'_> {
         let largest_block = self.largest_block();
-        let large_bytes = self.supply.passed_on_bytes();
-        let requested_large_bytes = sensible(self.requested_large, large_bytes);
+        let large_bytes = self.backing.large_bytes();
+        let requested_large_bytes = clamp_requested(self.requested_large, large_bytes);
         let by_class = self.slabs().iter().map(Slab::requested_bytes).sum::<usize>();
         Statistics {
             total_bytes: self.total_bytes(),
@@ -184,7 +184,7 @@ impl<C: SizeClasses, B: ByteAllocator> SlabByteAllocator<C, B> {
             requested_bytes: by_class + requested_large_bytes,
             large_bytes,
             requested_large_bytes,
-            chunk_bytes: self.supply.held(),
+            chunk_bytes: self.backing.own_bytes(),
             largest_block,
             slabs: self.slabs(),
         }
@@ -244,6 +244,8 @@ mod tests {
     use allocator_conformance::{seed, steps};
     use allocator_core::{BaseAllocator, ByteAllocator};
     use allocator_tlsf::TlsfByteAllocator;
+    use rand::rngs::SmallRng;
+    use rand::{Rng, SeedableRng};
 
     use crate::{FineClasses, PowerOfTwoClasses, SizeClasses, SlabByteAllocator};
 
@@ -288,7 +290,7 @@ mod tests {
 
     /// That the sums are those of the blocks, and that the largest block can be had, and none larger.
     fn random_program<C: SizeClasses, B: ByteAllocator>(backing: B) {
-        let mut rng = fastrand::Rng::with_seed(seed());
+        let mut rng = SmallRng::seed_from_u64(seed());
         let mut memory = vec![0u64; 2 * 8192];
         let start = memory.as_mut_ptr().expose_provenance().next_multiple_of(65_536);
         let mut heap = SlabByteAllocator::<C, B>::with_backing(backing);
@@ -296,13 +298,13 @@ mod tests {
         unsafe { heap.init(start, 65_536).unwrap() };
         let mut live = Vec::new();
         for step in 0..steps(if cfg!(miri) { 20 } else { 2000 }) {
-            if rng.bool() && !live.is_empty() {
-                let (block, size) = live.swap_remove(rng.usize(..live.len()));
+            if rng.random::<bool>() && !live.is_empty() {
+                let (block, size) = live.swap_remove(rng.random_range(0..live.len()));
                 // SAFETY: the block is live.
                 unsafe { heap.dealloc(block, layout(size)) };
             } else {
-                let size = 1 << rng.usize(..15);
-                let size = rng.usize(1..=size);
+                let size = 1 << rng.random_range(0..15);
+                let size = rng.random_range(1..=size);
                 live.extend(heap.alloc(layout(size)).map(|block| (block, size)));
             }
             if step % 10 == 0 {

@@ -6,7 +6,11 @@ use std::vec;
 use std::vec::Vec;
 
 use allocator_core::ByteAllocator;
+use rand::rngs::SmallRng;
+use rand::seq::SliceRandom;
+use rand::{Rng, SeedableRng};
 
+use super::growth::{LEAST_GROWTH, fitting};
 use super::*;
 use crate::classes::FineClasses;
 
@@ -135,9 +139,9 @@ fn growth_is_at_most_an_eighth_of_what_is_free_while_one_slot_fits_in_that() {
                 break;
             }
             let taken = free - owned.heap.backing().available_bytes();
-            // The table of chunks may need a segment with it.
+            // The table of chunks may need a block with it.
             let new = owned.heap.chunks.iter().nth(chunks);
-            if let Some(chunk) = new.filter(|_| !owned.heap.chunks.has_segments()) {
+            if let Some(chunk) = new.filter(|_| !(owned.heap.chunks.block_bytes() > 0)) {
                 assert!(taken == size || taken <= (free / 8).max(LEAST_GROWTH), "{taken} of {free}");
                 assert!(usize::from(chunk.slots) <= SET_SIZE && taken == usize::from(chunk.slots) * size);
                 assert!(2 * taken > (free / 8).min(SET_SIZE * size), "no smaller than need be");
@@ -217,17 +221,17 @@ fn a_chunk_with_a_live_slot_stays_and_the_others_go() {
 }
 
 #[test]
-#[cfg_attr(miri, ignore = "a random program of the table's own tests has segments, too")]
+#[cfg_attr(miri, ignore = "a random program of the table's own tests has blocks of entries, too")]
 fn more_chunks_than_the_table_has_room_for_inline() {
     let pool = 1 << 20;
     let mut owned = Owned::new(pool);
     let blocks = owned.fill(64);
-    assert!(owned.heap.chunks.has_segments(), "the table needs memory of the backing");
+    assert!((owned.heap.chunks.block_bytes() > 0), "the table needs memory of the backing");
     assert!(owned.heap.available_bytes() <= pool / 64, "only the table is left");
     owned.free(blocks, 64);
     assert_eq!(owned.heap.used_bytes(), 0);
     let whole = owned.alloc(pool).expect("the table has gone back, too");
-    assert!(!owned.heap.chunks.has_segments());
+    assert!(!(owned.heap.chunks.block_bytes() > 0));
     owned.free([whole], pool);
 }
 
@@ -296,7 +300,7 @@ unsafe impl ByteAllocator for Crumbs {
 }
 
 #[test]
-fn a_segment_is_as_small_as_what_there_is() {
+fn a_block_of_entries_is_as_small_as_what_there_is() {
     const POOL: usize = if cfg!(miri) { 16 << 10 } else { 32 << 10 };
     let mut memory = vec![0u64; 2 * POOL / 8];
     let start = memory.as_mut_ptr().expose_provenance().next_multiple_of(POOL);
@@ -306,8 +310,11 @@ fn a_segment_is_as_small_as_what_there_is() {
     let layout = Layout::from_size_align(64, 8).unwrap();
     let blocks: Vec<_> = core::iter::from_fn(|| heap.alloc(layout).ok()).collect();
     heap.validate().unwrap();
-    assert!(heap.chunks.segment_bytes() > 0);
-    assert!(heap.supply.backing.available_bytes() < 64 + 128, "too little for a slot and the smallest segment");
+    assert!(heap.chunks.block_bytes() > 0);
+    assert!(
+        heap.backing.engine.available_bytes() < 64 + 128,
+        "too little for a slot and the smallest block of entries"
+    );
     assert!(blocks.len() > POOL / 64 * 2 / 3, "{} blocks", blocks.len());
     for block in blocks {
         // SAFETY: the blocks are live.
@@ -315,32 +322,32 @@ fn a_segment_is_as_small_as_what_there_is() {
     }
     assert!(heap.alloc(Layout::from_size_align(8192, 8).unwrap()).is_err());
     heap.validate().unwrap();
-    assert_eq!((heap.chunks.segment_bytes(), heap.supply.backing.used_bytes()), (0, 0), "all of it went back");
+    assert_eq!((heap.chunks.block_bytes(), heap.backing.engine.used_bytes()), (0, 0), "all of it went back");
 }
 
 #[test]
-#[cfg_attr(miri, ignore = "a random program of the table's own tests has segments that come and go, too")]
+#[cfg_attr(miri, ignore = "a random program of the table's own tests has blocks of entries that come and go, too")]
 fn the_table_shrinks_with_its_chunks_wherever_they_lie() {
-    let mut rng = fastrand::Rng::with_seed(allocator_conformance::seed());
+    let mut rng = SmallRng::seed_from_u64(allocator_conformance::seed());
     let pool = 1 << 20;
     let mut owned = Owned::new(pool);
     for _ in 0..20 {
         let mut blocks = owned.fill(64);
-        let before = owned.heap.chunks.segment_bytes();
-        rng.shuffle(&mut blocks);
+        let before = owned.heap.chunks.block_bytes();
+        blocks.shuffle(&mut rng);
         let stay = blocks.split_off(blocks.len() - 20);
         owned.free(blocks, 64);
         // More than is free: all that can be given back is.
         assert!(owned.alloc(pool).is_err());
         owned.heap.validate().unwrap();
-        assert!(owned.heap.chunks.iter().count() <= 20 && before > 0 && !owned.heap.chunks.has_segments());
+        assert!(owned.heap.chunks.iter().count() <= 20 && before > 0 && !(owned.heap.chunks.block_bytes() > 0));
         owned.free(stay, 64);
     }
 }
 
 /// Allocates, resizes and frees blocks of all classes and above, and counts everything again after each step.
 fn random_program<C: SizeClasses, B: ByteAllocator>(backing: B) {
-    let mut rng = fastrand::Rng::with_seed(allocator_conformance::seed());
+    let mut rng = SmallRng::seed_from_u64(allocator_conformance::seed());
     let pool = if cfg!(miri) { 16 << 10 } else { 64 << 10 };
     let mut memory = vec![0u64; pool / 8 + 8];
     let start = memory.as_mut_ptr().expose_provenance();
@@ -355,17 +362,17 @@ fn random_program<C: SizeClasses, B: ByteAllocator>(backing: B) {
     } else {
         30
     }) {
-        let layout = Layout::from_size_align(1 << rng.usize(0..13), 1 << rng.usize(0..8)).unwrap();
-        let index = rng.usize(0..=live.len());
-        match (rng.u8(0..6), live.get(index).copied()) {
+        let layout = Layout::from_size_align(1 << rng.random_range(0..13), 1 << rng.random_range(0..8)).unwrap();
+        let index = rng.random_range(0..=live.len());
+        match (rng.random_range(0..6), live.get(index).copied()) {
             (5, _) => {
-                let budget = rng.usize(0..20);
-                let to_shelve =
-                    |heap: &SlabByteAllocator<C, B>| heap.slabs().iter().map(Slab::to_shelve).sum::<usize>();
-                let before = to_shelve(&heap);
+                let budget = rng.random_range(0..20);
+                let slots_to_sort =
+                    |heap: &SlabByteAllocator<C, B>| heap.slabs().iter().map(Slab::slots_to_sort).sum::<usize>();
+                let before = slots_to_sort(&heap);
                 let left = heap.reclaim(budget);
-                assert!(to_shelve(&heap) <= before.saturating_sub(budget));
-                assert_eq!(left, to_shelve(&heap) + heap.wholly_free);
+                assert!(slots_to_sort(&heap) <= before.saturating_sub(budget));
+                assert_eq!(left, slots_to_sort(&heap) + heap.wholly_free);
             }
             (0 | 1, Some((block, layout))) => {
                 live.swap_remove(index);
@@ -419,8 +426,8 @@ fn validate_finds_what_was_scribbled_over() {
     // SAFETY: as above; a free slot holds nothing there.
     unsafe { middle.cast::<Option<NonNull<u8>>>().write(None) };
     for (link, message) in [
-        (None, "free slots are missing in the list"),
-        (Some(blocks[3]), "the list of free slots goes in circles"),
+        (None, "free slots are missing in the list of a slab"),
+        (Some(blocks[3]), "a list of free slots has no end"),
         (Some(middle), "a free slot lies between two"),
     ] {
         assert_eq!(used_after_free(&mut owned, link), Err(message));
@@ -466,8 +473,8 @@ fn a_backing_with_memory_of_its_own_counts_as_memory_of_the_heap() {
     assert_eq!(heap.alloc(layout).is_ok(), start.is_multiple_of(16384), "both are one block where they are aligned");
 }
 
-fn to_shelve(owned: &Owned) -> usize {
-    owned.heap.slabs().iter().map(Slab::to_shelve).sum()
+fn slots_to_sort(owned: &Owned) -> usize {
+    owned.heap.slabs().iter().map(Slab::slots_to_sort).sum()
 }
 
 #[test]
@@ -476,10 +483,10 @@ fn free_slots_are_not_walked_again_before_one_is_freed() {
     let blocks = owned.fill(64);
     owned.free(blocks.iter().copied().skip(1), 64);
     assert!(owned.alloc(32 << 10).is_err(), "one slot is live");
-    assert_eq!(to_shelve(&owned), 0);
+    assert_eq!(slots_to_sort(&owned), 0);
     assert!(!owned.heap.give_back(usize::MAX));
     owned.free([blocks[0]], 64);
-    assert_eq!(to_shelve(&owned), 1, "the one that was freed since");
+    assert_eq!(slots_to_sort(&owned), 1, "the one that was freed since");
     assert!(owned.alloc(32 << 10).is_ok());
 }
 
@@ -488,7 +495,7 @@ fn reclaim_does_as_much_as_it_may() {
     let mut owned = Owned::new(if cfg!(miri) { 16 << 10 } else { 256 << 10 });
     let mut blocks = owned.fill(64);
     blocks.truncate(if cfg!(miri) { 100 } else { 2000 });
-    fastrand::Rng::with_seed(allocator_conformance::seed()).shuffle(&mut blocks);
+    blocks.shuffle(&mut SmallRng::seed_from_u64(allocator_conformance::seed()));
     let stay = blocks.split_off(blocks.len() - 5);
     let mut left = blocks.len();
     let survivors = stay.len();
@@ -498,8 +505,8 @@ fn reclaim_does_as_much_as_it_may() {
     for budget in [1, 2, 7, 100].into_iter().cycle() {
         let still = owned.heap.reclaim(budget);
         owned.heap.validate().unwrap();
-        assert_eq!(to_shelve(&owned), left.saturating_sub(budget));
-        assert_eq!(still, to_shelve(&owned) + owned.heap.wholly_free);
+        assert_eq!(slots_to_sort(&owned), left.saturating_sub(budget));
+        assert_eq!(still, slots_to_sort(&owned) + owned.heap.wholly_free);
         // What is left of the budget goes to chunks.
         let gone = chunks - owned.heap.chunks.iter().count();
         assert!(gone <= budget.saturating_sub(left));
@@ -511,12 +518,12 @@ fn reclaim_does_as_much_as_it_may() {
     assert!(chunks > 0 && owned.heap.chunks.iter().all(|chunk| !chunk.is_wholly_free()));
     let held = owned.heap.backing().used_bytes();
     assert_eq!((owned.heap.trim(), owned.heap.reclaim(1)), (0, 0), "nothing is left to do");
-    // What is on shelves is handed out again, before the backing is asked.
-    let shelved = owned.heap.slabs()[0].shelved();
-    assert!(shelved > 0 && owned.heap.slabs()[0].listed() == 0);
-    let again: Vec<_> = (0..shelved).map(|_| owned.alloc(64).unwrap()).collect();
+    // The heap hands out sorted slots before it asks the backing.
+    let sorted = owned.heap.slabs()[0].sorted_slots();
+    assert!(sorted > 0 && owned.heap.slabs()[0].unsorted_slots() == 0);
+    let again: Vec<_> = (0..sorted).map(|_| owned.alloc(64).unwrap()).collect();
     owned.heap.validate().unwrap();
-    assert_eq!((owned.heap.backing().used_bytes(), owned.heap.slabs()[0].shelved()), (held, 0));
+    assert_eq!((owned.heap.backing().used_bytes(), owned.heap.slabs()[0].sorted_slots()), (held, 0));
     assert!(again.iter().all(|block| !stay.contains(block)));
     owned.free(again, 64);
     owned.free(stay, 64);
