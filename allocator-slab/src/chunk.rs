@@ -64,6 +64,11 @@ impl fmt::Debug for SlotIndex {
 #[repr(transparent)]
 pub(crate) struct ChunkId(NonNull<Chunk>);
 
+// SAFETY: an id is a name; only the store, which has bounds of its own, follows it.
+unsafe impl Send for ChunkId {}
+// SAFETY: as above.
+unsafe impl Sync for ChunkId {}
+
 impl ChunkId {
     /// The entry with this number in the store itself.
     pub(crate) const fn inline(index: usize) -> Self {
