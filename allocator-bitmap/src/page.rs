@@ -1,9 +1,10 @@
 //! [`BitmapPageAllocator`], page frames in a window of fixed capacity, on the package `bitmap-allocator`.
 
 use core::fmt;
-use core::ops::Range;
+use core::ops::{Range, RangeInclusive};
 
 use allocator_core::address::is_aligned;
+use allocator_core::traits::is_page_request;
 use allocator_core::{AllocError, AllocResult, BaseAllocator, PageAllocator, Region};
 use bitmap_allocator::BitAlloc;
 
@@ -47,9 +48,13 @@ const CAPACITY: usize = FreePages::CAP;
 ///
 /// # Time complexity
 ///
-/// One page at its own alignment: O(log n), n being the capacity. Several pages, or an alignment above a page: the search
-/// takes a step of O(log n) for each free page that it passes. `dealloc_pages` is O(pages given back), `add_memory`
-/// O(pages added).
+/// n is the capacity.
+///
+/// - `alloc_pages` of one page at its own alignment: O(log n);
+/// - of several pages, or at an alignment above a page, and `alloc_pages_in`: O(log n) for each free page that the search
+///   passes. More pages than are free are refused in O(1);
+/// - `alloc_pages_at`: O(log n) for each page;
+/// - `dealloc_pages`: O(pages given back); `add_memory`: O(pages added); `span` and the statistics: O(1).
 ///
 /// # Drawbacks
 ///
@@ -151,18 +156,21 @@ impl<const PAGE_SIZE: usize> BitmapPageAllocator<PAGE_SIZE> {
         managed.then_some(pages)
     }
 
+    /// Takes the lowest free run of `num_pages` pages in `pages` at a multiple of `align_pow2` bytes, and returns its address.
+    fn alloc_run(&mut self, pages: Range<usize>, num_pages: usize, align_pow2: usize) -> AllocResult<usize> {
+        if num_pages > self.total - self.used || pages.is_empty() {
+            return Err(AllocError::NoMemory);
+        }
+        let found = first_run(pages, num_pages, align_pow2 / PAGE_SIZE, |page| self.next_free(page));
+        let page = found.ok_or(AllocError::NoMemory)?;
+        self.take(page..page + num_pages);
+        Ok(page * PAGE_SIZE)
+    }
+
     fn take(&mut self, pages: Range<usize>) {
         self.used += pages.len();
         Self::bits(pages).for_each(|bits| self.free.remove(bits));
     }
-}
-
-/// An error unless a request can be granted at all: pages are asked for, at an alignment of pages.
-fn check_request(num_pages: usize, align_pow2: usize, page_size: usize) -> AllocResult {
-    if num_pages == 0 || !align_pow2.is_power_of_two() || align_pow2 < page_size {
-        return Err(AllocError::InvalidParam);
-    }
-    Ok(())
 }
 
 impl<const PAGE_SIZE: usize> BaseAllocator for BitmapPageAllocator<PAGE_SIZE> {
@@ -207,21 +215,36 @@ unsafe impl<const PAGE_SIZE: usize> PageAllocator for BitmapPageAllocator<PAGE_S
     const PAGE_SIZE: usize = PAGE_SIZE;
 
     fn alloc_pages(&mut self, num_pages: usize, align_pow2: usize) -> AllocResult<usize> {
-        check_request(num_pages, align_pow2, PAGE_SIZE)?;
+        if !is_page_request(num_pages, align_pow2, PAGE_SIZE) {
+            return Err(AllocError::InvalidParam);
+        }
         if num_pages == 1 && align_pow2 == PAGE_SIZE {
             let bit = self.free.alloc().ok_or(AllocError::NoMemory)?;
             self.used += 1;
             return Ok(self.page(bit) * PAGE_SIZE);
         }
-        let found = first_run(self.low..self.high, num_pages, align_pow2 / PAGE_SIZE, |page| self.next_free(page));
-        let page = found.ok_or(AllocError::NoMemory)?;
-        self.take(page..page + num_pages);
-        Ok(page * PAGE_SIZE)
+        self.alloc_run(self.low..self.high, num_pages, align_pow2)
+    }
+
+    /// Takes the lowest run that there is. The search is that for several pages, for one page too.
+    fn alloc_pages_in(
+        &mut self,
+        within: RangeInclusive<usize>,
+        num_pages: usize,
+        align_pow2: usize,
+    ) -> AllocResult<usize> {
+        if !is_page_request(num_pages, align_pow2, PAGE_SIZE) || within.is_empty() {
+            return Err(AllocError::InvalidParam);
+        }
+        let (first, last) = (*within.start(), *within.end());
+        // The page that has the last address counts only if that is its own last one, too.
+        let end = (last / PAGE_SIZE).saturating_add(usize::from(last % PAGE_SIZE == PAGE_SIZE - 1));
+        let pages = first.div_ceil(PAGE_SIZE).max(self.low)..end.min(self.high);
+        self.alloc_run(pages, num_pages, align_pow2)
     }
 
     fn alloc_pages_at(&mut self, base: usize, num_pages: usize, align_pow2: usize) -> AllocResult<usize> {
-        check_request(num_pages, align_pow2, PAGE_SIZE)?;
-        if !is_aligned(base, align_pow2) {
+        if !is_page_request(num_pages, align_pow2, PAGE_SIZE) || !is_aligned(base, align_pow2) {
             return Err(AllocError::InvalidParam);
         }
         let pages = self.managed_pages(base, num_pages).ok_or(AllocError::InvalidParam)?;
@@ -255,6 +278,14 @@ unsafe impl<const PAGE_SIZE: usize> PageAllocator for BitmapPageAllocator<PAGE_S
 
     fn available_pages(&self) -> usize {
         self.total - self.used
+    }
+
+    /// From the lowest page to the highest.
+    fn span(&self) -> RangeInclusive<usize> {
+        match (self.high * PAGE_SIZE).checked_sub(1) {
+            Some(last) if self.total > 0 => self.low * PAGE_SIZE..=last,
+            _ => RangeInclusive::new(1, 0),
+        }
     }
 }
 

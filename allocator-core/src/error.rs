@@ -34,3 +34,13 @@ impl Error for AllocError {}
 
 /// The answer of an allocator: a value, or the reason why there is none.
 pub type AllocResult<T = ()> = Result<T, AllocError>;
+
+/// `Ok` where `holds`, else `Err(otherwise)`: a step of a self-check such as the `validate` of the native engines. O(1).
+///
+/// # Errors
+///
+/// `otherwise`, which says what does not hold.
+#[inline]
+pub const fn ensure(holds: bool, otherwise: &'static str) -> Result<(), &'static str> {
+    if holds { Ok(()) } else { Err(otherwise) }
+}

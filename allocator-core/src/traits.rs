@@ -386,6 +386,14 @@ pub unsafe trait PageAllocator: BaseAllocator {
     }
 }
 
+/// Whether a request for pages makes sense: it is for a page or more, at an alignment of pages. If not, the answer is
+/// [`AllocError::InvalidParam`]: the check with which every engine begins. O(1).
+#[must_use]
+#[inline]
+pub const fn is_page_request(num_pages: usize, align_pow2: usize, page_size: usize) -> bool {
+    num_pages > 0 && align_pow2.is_power_of_two() && align_pow2 >= page_size
+}
+
 /// [`PageAllocator::alloc_pages_in`] the plain way: tries one place after another.
 ///
 /// # Time complexity
@@ -402,7 +410,7 @@ pub fn alloc_pages_in_by_trying<P: PageAllocator + ?Sized>(
     num_pages: usize,
     align_pow2: usize,
 ) -> AllocResult<usize> {
-    if within.is_empty() || num_pages == 0 || !align_pow2.is_power_of_two() || align_pow2 < P::PAGE_SIZE {
+    if !is_page_request(num_pages, align_pow2, P::PAGE_SIZE) || within.is_empty() {
         return Err(AllocError::InvalidParam);
     }
     let bytes = num_pages.checked_mul(P::PAGE_SIZE).ok_or(AllocError::NoMemory)?;

@@ -9,6 +9,10 @@ use std::boxed::Box;
 use std::sync::Mutex;
 use std::vec::Vec;
 
+use allocator_conformance::seed;
+use rand::rngs::SmallRng;
+use rand::{Rng, SeedableRng};
+
 use super::*;
 
 const PAGE: usize = 4096;
@@ -181,4 +185,79 @@ fn alignments_above_a_gigabyte_for_one_page_as_for_many() {
     assert_eq!(frames.alloc_pages(1, 16 * GIB), Ok(16 * GIB));
     assert_eq!(frames.alloc_pages(1, 16 * GIB), Err(AllocError::NoMemory));
     assert_eq!(frames.alloc_pages(1, 64 * GIB), Err(AllocError::NoMemory));
+}
+
+#[test]
+fn runs_within_addresses_are_those_that_trying_every_place_finds() {
+    let mut rng = SmallRng::seed_from_u64(seed());
+    for _ in 0..if cfg!(miri) { 2 } else { 300 } {
+        let mut frames = empty();
+        let start = if rng.random() { CAPACITY - 20 } else { rng.random_range(0..9) };
+        add(&mut frames, start..start + 15).unwrap();
+        add(&mut frames, start + 20..start + 40).unwrap();
+        for _ in 0..rng.random_range(0..30) {
+            let _ = frames.alloc_pages_at((start + rng.random_range(0..40)) * PAGE, 1, PAGE);
+        }
+        for _ in 0..if cfg!(miri) { 5 } else { 50 } {
+            let first = (start * PAGE + rng.random_range(0..41 * PAGE)).saturating_sub(PAGE);
+            let within = first..=first + rng.random_range(0..45) * PAGE - rng.random_range(0..=1).min(first);
+            let num_pages = rng.random_range(1..5);
+            let align = PAGE << rng.random_range(0..4);
+            let expected = (start..start + 40).map(|page| page * PAGE).find(|&base| {
+                let pages = base / PAGE..base / PAGE + num_pages;
+                is_aligned(base, align)
+                    && within.contains(&base)
+                    && within.contains(&(base + num_pages * PAGE - 1))
+                    && frames.managed_pages(base, num_pages).is_some()
+                    && first_taken(pages, |page| frames.next_free(page)).is_none()
+            });
+            let used = frames.used_pages();
+            let found = frames.alloc_pages_in(within.clone(), num_pages, align);
+            if within.is_empty() {
+                assert_eq!(found, Err(AllocError::InvalidParam));
+                continue;
+            }
+            assert_eq!(found, expected.ok_or(AllocError::NoMemory), "{within:x?} {num_pages} {align:#x}");
+            if let Ok(run) = found {
+                assert_eq!(frames.used_pages(), used + num_pages);
+                frames.dealloc_pages(run, num_pages).unwrap();
+            }
+        }
+    }
+}
+
+#[test]
+fn a_range_of_all_addresses_and_pages_at_its_ends() {
+    let mut frames = empty::<1>();
+    let start = usize::MAX - 20;
+    assert_eq!(frames.alloc_pages_in(0..=usize::MAX, 1, 1), Err(AllocError::NoMemory));
+    // SAFETY: page frames are numbers here.
+    unsafe { frames.init(start, 20).unwrap() };
+    assert_eq!(frames.span(), start..=usize::MAX - 1);
+    assert_eq!(frames.alloc_pages_in(0..=usize::MAX, 20, 1), Ok(start));
+    frames.dealloc_pages(start, 20).unwrap();
+    assert_eq!(frames.alloc_pages_in(usize::MAX..=usize::MAX, 1, 1), Err(AllocError::NoMemory));
+    assert_eq!(frames.alloc_pages_in(usize::MAX - 1..=usize::MAX, 1, 1), Ok(usize::MAX - 1));
+    assert_eq!(frames.alloc_pages_in(0..=start - 1, 1, 1), Err(AllocError::NoMemory));
+    assert_eq!(frames.alloc_pages_in(0..=start, usize::MAX, 1), Err(AllocError::NoMemory));
+    assert_eq!(frames.alloc_pages_in(0..=start, 1, 1), Ok(start));
+}
+
+#[test]
+fn a_span_has_all_pages_and_no_more() {
+    let mut frames = empty();
+    assert!(frames.span().is_empty());
+    add(&mut frames, 100..110).unwrap();
+    assert_eq!(frames.span(), 100 * PAGE..=110 * PAGE - 1);
+    add(&mut frames, 50..51).unwrap();
+    assert_eq!(frames.span(), 50 * PAGE..=110 * PAGE - 1);
+    let mut frames = empty();
+    add(&mut frames, 0..1).unwrap();
+    assert_eq!(frames.span(), 0..=PAGE - 1);
+    let bad = RangeInclusive::new(1, 0);
+    assert_eq!(frames.alloc_pages_in(bad, 1, PAGE), Err(AllocError::InvalidParam));
+    for (num_pages, align) in [(0, PAGE), (1, 0), (1, 3 * PAGE), (1, PAGE / 2)] {
+        assert_eq!(frames.alloc_pages_in(0..=usize::MAX, num_pages, align), Err(AllocError::InvalidParam));
+    }
+    assert_eq!(frames.used_pages(), 0);
 }

@@ -8,6 +8,7 @@ use crate::leaf::{LEAF_ORDER, LEAF_PAGES, find_block};
 use allocator_core::PageAllocator;
 use allocator_core::address::is_aligned;
 use allocator_core::error::{AllocError, AllocResult};
+use allocator_core::traits::is_page_request;
 
 /// Why there are no pages, in a word: so that a result with the number of a page comes back in two registers.
 #[derive(Clone, Copy)]
@@ -27,11 +28,6 @@ impl From<Refusal> for AllocError {
     }
 }
 
-/// Whether a request can be granted at all: pages are asked for, at an alignment of pages.
-const fn is_request(num_pages: usize, align_pow2: usize, page_size: usize) -> bool {
-    num_pages > 0 && align_pow2.is_power_of_two() && align_pow2 >= page_size
-}
-
 // SAFETY: a page is handed out iff its bit is set, which only adding and giving back do, for pages that are managed; the
 // metadata lie in none of these. A run is one of successive page numbers, at a multiple of the alignment, as its policy and
 // the tree find it.
@@ -48,7 +44,7 @@ unsafe impl<P: Policy, const PAGE_SIZE: usize> PageAllocator for PageEngine<'_, 
     }
 
     fn alloc_pages_at(&mut self, base: usize, num_pages: usize, align_pow2: usize) -> AllocResult<usize> {
-        if !is_request(num_pages, align_pow2, PAGE_SIZE) || !is_aligned(base, align_pow2) {
+        if !is_page_request(num_pages, align_pow2, PAGE_SIZE) || !is_aligned(base, align_pow2) {
             return Err(AllocError::InvalidParam);
         }
         let pages = Self::pages(base, num_pages).ok_or(AllocError::InvalidParam)?;
@@ -112,7 +108,7 @@ impl<P: Policy, const PAGE_SIZE: usize> PageEngine<'_, P, PAGE_SIZE> {
 
     #[inline(never)]
     fn alloc_run(&mut self, num_pages: usize, align_pow2: usize) -> Result<usize, Refusal> {
-        if !is_request(num_pages, align_pow2, PAGE_SIZE) {
+        if !is_page_request(num_pages, align_pow2, PAGE_SIZE) {
             return Err(Refusal::InvalidParam);
         }
         self.find_run(num_pages, align_pow2).ok_or(Refusal::NoMemory)

@@ -6,10 +6,7 @@ use crate::leaf::{FREE_LEAF, LEAF_PAGES, largest_order};
 use crate::section::Section;
 use crate::tree::Node;
 use allocator_core::PageAllocator;
-
-fn ensure(holds: bool, otherwise: &'static str) -> Result<(), &'static str> {
-    if holds { Ok(()) } else { Err(otherwise) }
-}
+use allocator_core::error::ensure;
 
 impl<P: Policy, const PAGE_SIZE: usize> PageEngine<'_, P, PAGE_SIZE> {
     /// Counts everything again: the bits against the extents and the statistics, the tree against the bits. O(pages). For

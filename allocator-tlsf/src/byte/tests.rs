@@ -141,10 +141,13 @@ fn the_largest_alignment_there_is_with_size_zero() {
 #[test]
 fn a_region_for_a_request_serves_it_and_there_is_none_for_hopeless_ones() {
     let sizes = (1..300).chain([1000, 4095, 4096, 4097, 8191, 65_000, 65_537, 1_000_000]);
-    for size in sizes.step_by(if cfg!(miri) { 29 } else { 1 }) {
+    for size in sizes.step_by(if cfg!(miri) { 101 } else { 1 }) {
         for align in [1, 8, 16, 32, 64, 256, 4096] {
+            if cfg!(miri) && ![8, 256].contains(&align) {
+                continue;
+            }
             let layout = Layout::from_size_align(size, align).unwrap();
-            // The table has no room for the ninth.
+            // The table has no room for a ninth extent.
             for regions in [0, 8] {
                 let mut heap = TlsfByteAllocator::new();
                 for _ in 0..regions {
@@ -153,13 +156,16 @@ fn a_region_for_a_request_serves_it_and_there_is_none_for_hopeless_ones() {
                     unsafe { heap.add_memory(small.as_mut_ptr().expose_provenance(), 128).unwrap() };
                 }
                 let region = heap.region_for(layout).unwrap();
+                // The worst place: aligned as asked for, and no better.
+                let room = Layout::from_size_align(region.size() + region.align(), 2 * region.align()).unwrap();
                 // SAFETY: the size is not 0.
-                let start = unsafe { std::alloc::alloc(region) };
+                let start = unsafe { std::alloc::alloc(room) };
+                let place = start.expose_provenance() + region.align();
                 // SAFETY: the memory outlives the heap.
-                unsafe { heap.add_memory(start.expose_provenance(), region.size()).unwrap() };
+                unsafe { heap.add_memory(place, region.size()).unwrap() };
                 assert!(heap.alloc(layout).is_ok(), "{layout:?} in {region:?}");
                 // SAFETY: the heap is not used any more.
-                unsafe { std::alloc::dealloc(start, region) };
+                unsafe { std::alloc::dealloc(start, room) };
             }
         }
     }
@@ -171,44 +177,4 @@ fn a_region_for_a_request_serves_it_and_there_is_none_for_hopeless_ones() {
         assert_eq!(heap.region_for(Layout::from_size_align(size, align).unwrap()), None, "{size}, {align}");
     }
     assert_eq!(heap.region_for(Layout::from_size_align(isize::MAX as usize, 1).unwrap()), None);
-}
-
-#[test]
-fn a_region_for_a_request_serves_it_whatever_the_regions_before() {
-    const SIZES: [usize; 12] = [0, 1, 15, 16, 17, 100, 1000, 1008, 1009, 4096, 33_333, 100_000];
-    for num_regions in [0, RegionTable::INLINE] {
-        for (size, shift) in SIZES.iter().flat_map(|&size| (0..14).map(move |shift| (size, shift))) {
-            if cfg!(miri) && (size > 2000 || shift % 4 != 1) {
-                continue;
-            }
-            let layout = Layout::from_size_align(size, 1 << shift).unwrap();
-            let mut heap = TlsfByteAllocator::new();
-            let mut memory = vec![0u128; RegionTable::INLINE * 16];
-            let start = memory.as_mut_ptr().expose_provenance();
-            for region in 0..num_regions {
-                // SAFETY: `memory` is the heap's from here on.
-                unsafe { heap.add_memory(start + region * 256, 128).unwrap() };
-            }
-            let region = heap.region_for(layout).unwrap();
-            // The worst place: aligned as asked for, and not better.
-            let room = Layout::from_size_align(region.size() + region.align(), 2 * region.align()).unwrap();
-            // SAFETY: the size is not 0.
-            let further = unsafe { std::alloc::alloc(room) };
-            let place = further.expose_provenance() + region.align();
-            // SAFETY: the memory is the heap's until it goes.
-            unsafe { heap.add_memory(place, region.size()).unwrap() };
-            let block = heap.alloc(layout).unwrap();
-            assert!((place..place + region.size()).contains(&block.addr().get()) || num_regions > 0, "{layout:?}");
-            // SAFETY: the heap is not used any more.
-            unsafe { std::alloc::dealloc(further, room) };
-        }
-    }
-}
-
-#[test]
-fn no_region_is_named_for_a_request_that_no_region_serves() {
-    let heap = TlsfByteAllocator::new();
-    let largest = heap.region_for(Layout::from_size_align(isize::MAX as usize, 1).unwrap());
-    assert_eq!(largest, None);
-    assert_eq!(heap.region_for(Layout::from_size_align(0, 1 << (usize::BITS - 1)).unwrap()), None);
 }
