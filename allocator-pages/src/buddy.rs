@@ -1,21 +1,21 @@
-//! [`BuddyPageAllocator`], page frames in power-of-two blocks that merge with their buddies, never by a scan.
+//! [`BuddyPageAllocator`]: page frames in power-of-two blocks that merge with their buddies, never by a scan.
 
 use crate::engine::PageEngine;
 use crate::engine::policy::{Policy, View};
-use allocator_core::address::align_up;
+use crate::page::{Order, PageNumber, PageRange};
 
 /// Page frames in blocks of power-of-two orders.
 ///
-/// A run of `num_pages` pages at an alignment takes a free block of the order that holds both, from its start; what it
-/// does not need of the block stays free. So a request succeeds whenever an aligned free block of its rounded order
-/// exists, and any part of a run can be given back, in any order.
+/// A run of `num_pages` pages at an alignment takes the first pages of a free block that is as long and as aligned; the rest
+/// of the block stays free. So a request succeeds whenever there is an aligned free block of its rounded order, and any part
+/// of a run can be given back, in any order.
 ///
 /// # Layout
 ///
-/// One bit a page, set iff it is free; the free blocks of every order are those that the bits make up, so buddies merge
-/// by being free both, and no list is kept. Above the bits stands a tree with one byte for each node: one more than the
-/// order of the largest free block in it. Sixteen pages, drawn with nodes of four instead of 512 pages and a fan-out of
-/// two instead of eight; the pages 1, 6 and 7 are allocated:
+/// One bit a page, set iff it is free. The free blocks of every order are those that the bits make up: two buddies merge as
+/// soon as both are free, and no list is kept. Above the bits stands a tree with one byte for each node: one more than the
+/// order of the largest free block in it. Sixteen pages, drawn with leaves of four instead of 512 pages and a fan-out of two
+/// instead of eight; the pages 1, 6 and 7 are allocated:
 ///
 /// ```text
 ///   level 2                     4
@@ -28,7 +28,7 @@ use allocator_core::address::align_up;
 /// # Invariants
 ///
 /// With `free(n)` the order of the largest aligned block in node `n` whose bits are all set: `byte(n) = free(n) + 1`, and 0
-/// where no bit is set; apart from the pages in stock (see [`crate::engine`]), which the tree counts as taken.
+/// where no bit is set; apart from cached pages, which the tree has as taken.
 ///
 /// # Time complexity
 ///
@@ -37,16 +37,17 @@ use allocator_core::address::align_up;
 /// | request | cost |
 /// | --- | --- |
 /// | a block | O(log n), one word for each step up or down the tree |
-/// | a single page, or a run of fewer than 512 pages, that is in stock | O(1) |
+/// | a single page, or a run of fewer than 512 pages, that is cached | O(1) |
 /// | a run that is not one block | O(log n), and O(length / 64) for its bits |
 /// | an alignment above the run, where no block as large as the alignment is free | O(n / alignment) at worst, or O(free runs) |
+/// | any of these within a range of addresses | the same, and flushing the caches |
 /// | giving back | O(log n), and O(length / 64) for the bits |
 ///
 /// With several regions that keep their metadata themselves, O(regions) more.
 ///
-/// On x86-64, `alloc_pages` of a page that is in stock takes 26 instructions, and `dealloc_pages` 28 where there is room in
-/// the stock. In 4 GiB with half of the pages live, to fill the stock took about 1900 at worst, to empty half of it 7200,
-/// of the calls counted (`cargo run --release -p allocator-benches --bin instructions -- --only pages/churn-half/4g`).
+/// On x86-64, `alloc_pages` of a page that is cached takes 26 instructions, and `dealloc_pages` 28 where there is room in the
+/// cache. In 4 GiB with half of the pages live, refilling the cache took about 1900 at worst, flushing half of it 7200, of
+/// the calls counted (`cargo run --release -p allocator-benches --bin instructions -- --only pages/churn-half/4g`).
 ///
 /// # Drawbacks
 ///
@@ -73,10 +74,10 @@ use allocator_core::address::align_up;
 /// ```
 pub type BuddyPageAllocator<'m, const PAGE_SIZE: usize> = PageEngine<'m, PowerOfTwo, PAGE_SIZE>;
 
-/// Every request is served by a block.
+/// The policy of [`BuddyPageAllocator`]: the first pages of a free block.
 pub struct PowerOfTwo;
 
-// SAFETY: `find` looks at the bits of the run; a block is at least as long as the run, and aligned to its length.
+// SAFETY: `find` looks at the bits of the run; every page of a block is free.
 unsafe impl Policy for PowerOfTwo {
     const NAME: &'static str = "BuddyPageAllocator";
 
@@ -85,34 +86,30 @@ unsafe impl Policy for PowerOfTwo {
     const LOWEST_FIRST: bool = false;
 
     #[inline]
-    fn block_order(num_pages: usize, align: usize) -> Option<usize> {
-        let pages = num_pages.checked_next_power_of_two()?.max(align);
-        Some(pages.trailing_zeros() as usize)
+    fn block_order(num_pages: usize, align: Order) -> Option<Order> {
+        Some(Order::of_pages(num_pages.checked_next_power_of_two()?).max(align))
     }
 
-    fn find(view: View<'_, ()>, num_pages: usize, align: usize) -> Option<usize> {
-        let pages = num_pages.checked_next_power_of_two()?;
-        if align <= pages {
+    fn find(section: View<'_, ()>, within: PageRange, num_pages: usize, align: Order) -> Option<PageNumber> {
+        let block = Order::of_pages(num_pages.checked_next_power_of_two()?);
+        if align <= block {
             return None;
         }
-        // No block as large as the alignment is free; the start of one may be.
-        let end = view.window().end;
-        let mut from = view.window().start;
+        // No block as large as the alignment is free; the first pages of one may be.
+        let pages = section.pages();
+        let within = within.intersection(pages);
+        let mut from = within.start;
         loop {
-            let page = align_up(view.next_free(from..end)?, align)?;
-            let behind = page.checked_add(pages).filter(|&behind| behind <= end)?;
-            match view.next_taken(page..behind) {
-                None => return Some(page),
-                Some(taken) => from = align_up(taken + 1, align)?,
+            let first = section.first_free(PageRange::new(from, within.end))?.align_up(align)?;
+            let behind = first.checked_add(block.pages()).filter(|&behind| behind <= pages.end)?;
+            match section.first_taken(PageRange::new(first, behind)) {
+                None => return (first + num_pages <= within.end).then_some(first),
+                Some(taken) => from = (taken + 1).align_up(align)?,
             }
         }
     }
-}
 
-impl<const PAGE_SIZE: usize> BuddyPageAllocator<'_, PAGE_SIZE> {
-    /// The length of the longest run of free pages, in pages, across blocks. O(pages / 64).
-    #[must_use]
-    pub fn largest_free_run(&self) -> usize {
-        self.free_runs().map(|run| run.num_pages).max().unwrap_or(0)
+    fn longest_run(_: View<'_, ()>) -> Option<usize> {
+        None
     }
 }

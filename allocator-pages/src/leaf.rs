@@ -1,16 +1,63 @@
-//! A leaf: 512 pages, one bit each, and what can be read off the bits.
+//! Leaves: 512 pages each, one bit a page, and what can be read off the bits.
 
-/// The number of pages in a leaf.
-pub(crate) const LEAF_PAGES: usize = 1 << LEAF_ORDER;
+use core::fmt;
+
+use crate::page::{Order, PageNumber};
 
 /// A leaf is a block of this order.
-pub(crate) const LEAF_ORDER: usize = 9;
+pub(crate) const LEAF_ORDER: Order = Order::new(9);
 
-/// The words of a leaf; bit `p % 64` of word `p / 64` is set iff page `p` of the leaf is free.
-pub(crate) type LeafBits = [u64; LEAF_PAGES / 64];
+/// The number of pages in a leaf.
+pub(crate) const LEAF_PAGES: usize = LEAF_ORDER.pages();
+
+/// The number of words that the bits of a leaf take.
+pub(crate) const LEAF_WORDS: usize = LEAF_PAGES / 64;
+
+/// The bits of a leaf; bit `p % 64` of word `p / 64` is set iff page `p` of the leaf is free.
+pub(crate) type LeafBits = [u64; LEAF_WORDS];
 
 /// All pages free.
-pub(crate) const FREE_LEAF: LeafBits = [u64::MAX; LEAF_PAGES / 64];
+pub(crate) const FREE_LEAF: LeafBits = [u64::MAX; LEAF_WORDS];
+
+/// The number of a leaf: that of its first page, divided by [`LEAF_PAGES`].
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(transparent)]
+pub(crate) struct LeafIndex(usize);
+
+impl LeafIndex {
+    #[inline]
+    pub(crate) const fn new(index: usize) -> Self {
+        Self(index)
+    }
+
+    /// The leaf that `page` lies in.
+    #[inline]
+    pub(crate) const fn of(page: PageNumber) -> Self {
+        Self(page.get() / LEAF_PAGES)
+    }
+
+    #[inline]
+    pub(crate) const fn get(self) -> usize {
+        self.0
+    }
+
+    #[inline]
+    pub(crate) const fn first_page(self) -> PageNumber {
+        PageNumber::new(self.0 * LEAF_PAGES)
+    }
+}
+
+impl fmt::Debug for LeafIndex {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "leaf {}", self.0)
+    }
+}
+
+/// The place of `page` in its leaf, below [`LEAF_PAGES`].
+#[inline]
+pub(crate) const fn page_in_leaf(page: PageNumber) -> usize {
+    page.get() % LEAF_PAGES
+}
 
 /// For each order below 6, the bits at which an aligned block of that order can start.
 const ALIGNED: [u64; 6] = [
@@ -33,34 +80,44 @@ const fn starts_in_word(word: u64, order: usize) -> u64 {
     runs & ALIGNED[order]
 }
 
-/// The first page of the first aligned free block of `order`, at most that of a leaf.
+/// The first page of the first aligned free block of `order`, at most that of a leaf, from page `from` on.
 #[must_use]
-pub(crate) fn find_block(leaf: &LeafBits, order: usize) -> Option<usize> {
+pub(crate) fn find_block(bits: &LeafBits, order: Order, from: usize) -> Option<usize> {
+    let order = order.get() as usize;
     if order < 6 {
-        let (word, starts) =
-            leaf.iter().map(|&word| starts_in_word(word, order)).enumerate().find(|found| found.1 != 0)?;
-        return Some(word * 64 + starts.trailing_zeros() as usize);
+        let mut word = from / 64;
+        let mut mask = u64::MAX << (from % 64);
+        while word < LEAF_WORDS {
+            let starts = starts_in_word(bits[word], order) & mask;
+            if starts != 0 {
+                return Some(word * 64 + starts.trailing_zeros() as usize);
+            }
+            (word, mask) = (word + 1, u64::MAX);
+        }
+        return None;
     }
     let words = 1 << (order - 6);
-    let group = leaf.chunks_exact(words).position(|group| group.iter().all(|&word| word == u64::MAX))?;
-    Some(group * words * 64)
+    let is_free = |group: &[u64]| group.iter().all(|&word| word == u64::MAX);
+    let first = from.div_ceil(words * 64);
+    let group = bits.chunks_exact(words).skip(first).position(is_free)?;
+    Some((first + group) * words * 64)
 }
 
 /// The order of the largest aligned free block, if any page is free.
 #[must_use]
-pub(crate) fn largest_order(leaf: &LeafBits) -> Option<usize> {
+pub(crate) fn largest_order(bits: &LeafBits) -> Option<Order> {
     let any = |words: &LeafBits| words.iter().fold(0, |any, word| any | word) != 0;
-    if !any(leaf) {
+    if !any(bits) {
         return None;
     }
-    let full = leaf.iter().enumerate().fold(0, |full, (index, &word)| full | u8::from(word == u64::MAX) << index);
+    let full = bits.iter().enumerate().fold(0, |full, (index, &word)| full | u8::from(word == u64::MAX) << index);
     if full != 0 {
         let pairs = full & full >> 1 & 0x55;
         let quads = pairs & pairs >> 2 & 0x11;
-        return Some(6 + usize::from(pairs != 0) + usize::from(quads != 0) + usize::from(full == u8::MAX));
+        return Some(Order::new(6 + u32::from(pairs != 0) + u32::from(quads != 0) + u32::from(full == u8::MAX)));
     }
     // The bits at which blocks of the next order start, in all words at once.
-    let (mut starts, mut order) = (*leaf, 0);
+    let (mut starts, mut order) = (*bits, 0);
     while order < 5 {
         let next = starts.map(|word| word & word >> (1 << order) & ALIGNED[order + 1]);
         if !any(&next) {
@@ -68,14 +125,14 @@ pub(crate) fn largest_order(leaf: &LeafBits) -> Option<usize> {
         }
         (starts, order) = (next, order + 1);
     }
-    Some(order)
+    Some(Order::new(order as u32))
 }
 
 /// The first page of the first run of at least `num_pages` free pages, from page `from` on. O(words).
 #[must_use]
-pub(crate) fn find_run(leaf: &LeafBits, num_pages: usize, from: usize) -> Option<usize> {
+pub(crate) fn find_run(bits: &LeafBits, num_pages: usize, from: usize) -> Option<usize> {
     let mut carry = 0;
-    for (index, &word) in leaf.iter().enumerate().skip(from / 64) {
+    for (index, &word) in bits.iter().enumerate().skip(from / 64) {
         let word = if index == from / 64 { word & (u64::MAX << (from % 64)) } else { word };
         let first = index * 64;
         let leading = word.trailing_ones() as usize;
@@ -105,22 +162,21 @@ pub(crate) const fn starts_of_runs(word: u64, length: usize) -> u64 {
     runs
 }
 
-/// The order of the largest aligned free block that holds the free page `page`: its buddy is free, that of the two
-/// together, and so on.
+/// The order of the largest aligned free block that the free page `page` lies in.
 #[must_use]
-pub(crate) fn order_around(leaf: &LeafBits, page: usize) -> usize {
-    let word = leaf[page / 64];
+pub(crate) fn order_around(bits: &LeafBits, page: usize) -> Order {
+    let word = bits[page / 64];
     if word == u64::MAX {
         let mut order = 6;
-        while order < LEAF_ORDER {
+        while order < LEAF_ORDER.get() {
             let buddies = 1 << (order + 1 - 6);
             let first = (page / 64) & !(buddies - 1);
-            if leaf[first..first + buddies].iter().any(|&word| word != u64::MAX) {
+            if bits[first..first + buddies].iter().any(|&word| word != u64::MAX) {
                 break;
             }
             order += 1;
         }
-        return order;
+        return Order::new(order);
     }
     let mut order = 0;
     while order < 5 {
@@ -131,54 +187,73 @@ pub(crate) fn order_around(leaf: &LeafBits, page: usize) -> usize {
         }
         order += 1;
     }
-    order
+    Order::new(order)
 }
 
 #[cfg(test)]
 mod tests {
     extern crate std;
 
+    use rand::rngs::SmallRng;
+    use rand::{Rng, SeedableRng};
+
     use super::*;
 
-    fn is_free(leaf: &LeafBits, page: usize) -> bool {
-        leaf[page / 64] >> (page % 64) & 1 == 1
+    fn is_free(bits: &LeafBits, page: usize) -> bool {
+        bits[page / 64] >> (page % 64) & 1 == 1
     }
 
-    fn by_hand(leaf: &LeafBits, order: usize) -> Option<usize> {
-        let pages = 1 << order;
-        (0..LEAF_PAGES).step_by(pages).find(|&first| (first..first + pages).all(|page| is_free(leaf, page)))
+    /// The first block, by looking at every page.
+    fn first_block(bits: &LeafBits, order: Order, from: usize) -> Option<usize> {
+        let pages = order.pages();
+        let mut starts = (0..LEAF_PAGES).step_by(pages).filter(|&first| first >= from);
+        starts.find(|&first| (first..first + pages).all(|page| is_free(bits, page)))
+    }
+
+    fn first_run(bits: &LeafBits, length: usize, from: usize) -> Option<usize> {
+        (from..(LEAF_PAGES + 1).saturating_sub(length))
+            .find(|&first| (first..first + length).all(|page| is_free(bits, page)))
+    }
+
+    /// All pages free, but for up to so many and sometimes a word of them.
+    fn random_leaf(rng: &mut SmallRng, round: usize) -> LeafBits {
+        let mut bits = FREE_LEAF;
+        for _ in 0..rng.random_range(0..1 << (round % 8)) {
+            let page = rng.random_range(0..LEAF_PAGES);
+            bits[page / 64] &= !(1 << (page % 64));
+        }
+        if round % 3 == 0 {
+            bits[rng.random_range(0..8)] = 0;
+        }
+        bits
     }
 
     #[test]
-    fn blocks_are_found_where_looking_at_every_page_finds_them() {
-        let mut rng = fastrand::Rng::with_seed(allocator_conformance::seed());
+    fn blocks_and_runs_are_found_where_looking_at_every_page_finds_them() {
+        let mut rng = SmallRng::seed_from_u64(allocator_conformance::seed());
         let (rounds, stride) = if cfg!(miri) { (1, 73) } else { (200, 1) };
+        let orders = || (0..=LEAF_ORDER.get()).map(Order::new);
         for round in 0..rounds {
-            let mut leaf = FREE_LEAF;
-            for _ in 0..rng.usize(0..1 << (round % 8)) {
-                let page = rng.usize(0..LEAF_PAGES);
-                leaf[page / 64] &= !(1 << (page % 64));
+            let bits = random_leaf(&mut rng, round);
+            for order in orders() {
+                for from in [0, 1, 63, 64, 100, 256, 511] {
+                    let expected = first_block(&bits, order, from);
+                    assert_eq!(find_block(&bits, order, from), expected, "{order:?} from {from} of {bits:x?}");
+                }
             }
-            if round % 3 == 0 {
-                leaf[rng.usize(0..8)] = 0;
-            }
-            for order in 0..=LEAF_ORDER {
-                assert_eq!(find_block(&leaf, order), by_hand(&leaf, order), "order {order} of {leaf:x?}");
-            }
-            assert_eq!(largest_order(&leaf), (0..=9).rev().find(|&order| by_hand(&leaf, order).is_some()));
+            let largest = orders().rev().find(|&order| first_block(&bits, order, 0).is_some());
+            assert_eq!(largest_order(&bits), largest);
             for (length, from) in [(1, 0), (2, 100), (3, 64), (17, 63), (63, 0), (64, 1), (65, 0), (200, 300), (512, 0)]
             {
-                let expected = (from..=LEAF_PAGES.saturating_sub(length).max(from)).find(|&first| {
-                    first + length <= LEAF_PAGES && (first..first + length).all(|page| is_free(&leaf, page))
-                });
-                assert_eq!(find_run(&leaf, length, from), expected, "{length} from {from} of {leaf:x?}");
+                let expected = first_run(&bits, length, from);
+                assert_eq!(find_run(&bits, length, from), expected, "{length} from {from} of {bits:x?}");
             }
-            for page in (0..LEAF_PAGES).step_by(stride).filter(|&page| is_free(&leaf, page)) {
-                let largest = (0..=LEAF_ORDER).rev().find(|&order| {
-                    let first = page >> order << order;
-                    (first..first + (1 << order)).all(|page| is_free(&leaf, page))
+            for page in (0..LEAF_PAGES).step_by(stride).filter(|&page| is_free(&bits, page)) {
+                let largest = orders().rev().find(|order| {
+                    let first = page >> order.get() << order.get();
+                    (first..first + order.pages()).all(|page| is_free(&bits, page))
                 });
-                assert_eq!(Some(order_around(&leaf, page)), largest, "page {page} of {leaf:x?}");
+                assert_eq!(Some(order_around(&bits, page)), largest, "page {page} of {bits:x?}");
             }
         }
     }

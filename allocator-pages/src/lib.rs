@@ -1,17 +1,28 @@
-//! Page frames: native engines, a bit for each page and a tree above the bits.
+//! Page frames: native engines of a bit for each page, and a tree above the bits.
+//!
+//! [`RadixPageAllocator`] serves runs of any length, [`BuddyPageAllocator`] power-of-two blocks.
 //!
 //! The files, bottom up:
 //!
 //! | module | holds |
 //! | --- | --- |
+//! | `page` | page numbers, ranges of pages, orders |
 //! | `leaf` | 512 pages and their bits |
-//! | `tree`, `tree::shape` | the order of the largest free block of each node, and what a policy adds; which nodes there are |
-//! | `section`, `section::extents`, `section::list` | pages in a row with their metadata; which of them are managed; the list of sections |
-//! | `cache::{pages, runs, blocks}` | free pages, runs and blocks kept at hand |
+//! | `tree::shape` | the nodes of a tree, and where their summaries lie |
+//! | `tree` | the summaries: the order of the largest free block of each node, and what a policy adds |
+//! | `section::layout` | where the parts of a section's metadata lie |
+//! | `section::extents` | which pages of a section are managed |
+//! | `section` | pages in a row with their metadata |
+//! | `section::list` | the sections of an engine |
+//! | `cache::{pages, runs, blocks}` | free pages, runs and blocks kept at hand, over `cache::ascending`, a sorted array |
 //! | `engine::policy` | which run of pages an engine takes |
-//! | `engine`, `engine::{memory, pages, validate}` | [`PageEngine`], what both engines are: its memory, its pages, its self-check |
-//! | `radix` | [`RadixPageAllocator`], runs of any length, the first that fits |
-//! | `buddy` | [`BuddyPageAllocator`], power-of-two blocks |
+//! | `engine` | [`PageEngine`], what both engines are |
+//! | `engine::memory` | how it gets memory, and gives it back to its owner |
+//! | `engine::pages` | how pages are allocated and given back |
+//! | `engine::validate` | its self-check |
+//! | `radix::node`, `radix::search` | the lengths of runs that the radix engine keeps of a node; the search that uses them |
+//! | `radix` | [`RadixPageAllocator`] |
+//! | `buddy` | [`BuddyPageAllocator`] |
 
 #![no_std]
 
@@ -19,6 +30,7 @@ mod buddy;
 mod cache;
 mod engine;
 mod leaf;
+mod page;
 mod radix;
 mod section;
 mod tree;

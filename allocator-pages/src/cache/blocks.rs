@@ -1,73 +1,84 @@
-//! Free blocks of whole leaves that the trees count as taken.
-
-use core::ops::Range;
+//! Free blocks of one order, of a leaf or more.
 
 use super::ascending::Ascending;
 use crate::leaf::LEAF_ORDER;
+use crate::page::{Order, PageNumber, PageRange};
 
-/// Aligned blocks of one order, of a leaf or more: whole leaves, which no page in stock can lie in.
+/// Aligned blocks of one order: whole leaves, in which no page of another cache can lie.
 pub(crate) struct BlockCache {
-    /// The order; 0 while there is none.
-    order: usize,
+    /// The order; `None` before the first request for such a block.
+    order: Option<Order>,
     /// No free block of `order` that the trees know starts below this page.
-    lowest: usize,
-    /// The first pages of those in stock.
+    lowest: PageNumber,
+    /// The first pages of the blocks.
     blocks: Ascending<16>,
 }
 
 impl BlockCache {
     pub(crate) const fn new() -> Self {
-        Self { order: 0, lowest: 0, blocks: Ascending::new() }
+        Self { order: None, lowest: PageNumber::new(0), blocks: Ascending::new() }
     }
 
-    pub(crate) fn order(&self) -> usize {
+    pub(crate) fn order(&self) -> Option<Order> {
         self.order
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = usize> + '_ {
-        self.blocks.as_slice().iter().copied()
+    /// The blocks.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = PageRange> + '_ {
+        let num_pages = self.order.map_or(0, Order::pages);
+        self.blocks.as_slice().iter().map(move |&first| PageRange::from_len(first, num_pages))
     }
 
-    /// Chooses the order of an empty stock.
-    pub(crate) fn set_order(&mut self, order: usize) {
+    /// Chooses the order of an empty cache.
+    pub(crate) fn set_order(&mut self, order: Order) {
         debug_assert!(self.blocks.as_slice().is_empty() && order >= LEAF_ORDER);
-        self.order = order;
-        self.lowest = 0;
+        self.order = Some(order);
+        self.lowest = PageNumber::new(0);
     }
 
-    /// Notes that the trees know of free pages from `page` up.
+    /// Lowers the bound to the block that `page` lies in: the trees know of more free pages, none below `page`.
     #[inline]
-    pub(crate) fn lower(&mut self, page: usize) {
-        self.lowest = self.lowest.min(page & !((1 << self.order) - 1));
+    pub(crate) fn lower_bound(&mut self, page: PageNumber) {
+        if let Some(order) = self.order {
+            self.lowest = self.lowest.min(page.align_down(order));
+        }
     }
 
-    /// Notes that no block that the trees know starts below `page`.
-    pub(crate) fn nothing_below(&mut self, page: usize) {
+    /// Sets the bound: no block that the trees know starts below `page`.
+    pub(crate) fn set_bound(&mut self, page: PageNumber) {
         self.lowest = page;
     }
 
-    /// Whether `pages` are such a block.
-    pub(crate) fn takes(&self, pages: &Range<usize>) -> bool {
-        self.order != 0 && pages.len() == 1 << self.order && pages.start.is_multiple_of(1 << self.order)
+    /// Whether `pages` are a block of the order.
+    pub(crate) fn is_block(&self, pages: PageRange) -> bool {
+        self.order.is_some_and(|order| pages.len() == order.pages() && pages.start.is_aligned(order))
     }
 
-    /// Puts a block in; `false` if there is no room.
-    pub(crate) fn push(&mut self, page: usize) -> bool {
-        self.blocks.insert(page)
+    pub(crate) fn is_full(&self) -> bool {
+        self.blocks.is_full()
     }
 
-    /// Takes the lowest block out, if it is known to be lower than all that the trees know, or that does not matter.
-    pub(crate) fn pop_lowest(&mut self, must_be_lowest: bool) -> Option<usize> {
-        let page = *self.blocks.as_slice().first()?;
-        if must_be_lowest && page >= self.lowest {
-            return None;
-        }
-        self.blocks.remove(page);
-        Some(page)
+    /// Puts a block in, for which there is room.
+    pub(crate) fn put_in(&mut self, first: PageNumber) {
+        self.blocks.insert(first);
+    }
+
+    /// Takes the lowest block out.
+    pub(crate) fn take_lowest(&mut self) -> Option<PageNumber> {
+        let first = *self.blocks.as_slice().first()?;
+        self.blocks.remove(first);
+        Some(first)
+    }
+
+    /// Takes the lowest block out, if the trees know of none that is lower.
+    pub(crate) fn take_lowest_of_all(&mut self) -> Option<PageNumber> {
+        let first = *self.blocks.as_slice().first()?;
+        if first < self.lowest { self.take_lowest() } else { None }
     }
 
     /// Takes any block out.
-    pub(crate) fn take_out(&mut self) -> Option<usize> {
-        self.blocks.pop()
+    pub(crate) fn take_out(&mut self) -> Option<PageRange> {
+        let first = self.blocks.pop()?;
+        Some(PageRange::from_len(first, self.order?.pages()))
     }
 }

@@ -1,73 +1,84 @@
-//! Free pages and blocks that the tree is not told of, as they will soon be wanted again.
+//! Free single pages.
 
-use core::ptr::NonNull;
+use core::ptr;
 
-use crate::section::Section;
-use crate::tree::Node;
 use allocator_core::error::{AllocError, AllocResult};
 
-/// How many single pages can be in stock: as many as a word of bits can have.
+use crate::page::{PageNumber, PageRange};
+use crate::section::Section;
+use crate::tree::Node;
+
+/// The most pages that the cache holds: as many as a word has bits.
 const MOST_PAGES: usize = 64;
 
-/// Single pages of one section, and the shortest way to the bits there. The page freed last is the first to be taken.
+/// Single pages of one extent of a section, and the shortest way to the bits there. The page freed last is the first to be
+/// taken.
+///
+/// # Invariants
+///
+/// While `managed > 0`, the section is there, the pages `start .. start + managed` are an extent of it, and `bits` are its
+/// bits: the cache is made anew before the section goes or its extents change.
 pub(crate) struct PageCache {
-    /// `pages[..len]` are in stock.
+    /// The number of pages in the cache: `pages[..len]`.
     len: usize,
-    /// PageCache of the section that are managed, as far as a hot path needs to know: `start..start + managed`.
-    start: usize,
+    /// The extent: its first page, and the number of its pages.
+    start: PageNumber,
     managed: usize,
     /// The bits of the section, and the page of the first.
-    bits: NonNull<u64>,
-    first_page: usize,
-    pages: [usize; MOST_PAGES],
+    bits: *mut u64,
+    first_page: PageNumber,
+    pages: [PageNumber; MOST_PAGES],
 }
 
 impl PageCache {
-    /// An empty stock of no section.
+    /// An empty cache of no section. All of it is zero.
     pub(crate) const fn new() -> Self {
-        Self { len: 0, start: 0, managed: 0, bits: NonNull::dangling(), first_page: 0, pages: [0; MOST_PAGES] }
+        let zero = PageNumber::new(0);
+        Self { len: 0, start: zero, managed: 0, bits: ptr::null_mut(), first_page: zero, pages: [zero; MOST_PAGES] }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
         self.len == 0
     }
 
+    #[inline]
     pub(crate) const fn len(&self) -> usize {
         self.len
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = usize> + '_ {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = PageNumber> + '_ {
         self.pages[..self.len].iter().copied()
     }
 
-    /// Takes a page out, without touching its bit.
+    /// Takes a page out that stays free: its bit stays set.
     #[inline]
-    pub(crate) fn take_out(&mut self) -> Option<usize> {
+    pub(crate) fn take_out(&mut self) -> Option<PageNumber> {
         let last = self.len.wrapping_sub(1);
         let page = *self.pages.get(last)?;
         self.len = last;
         Some(page)
     }
 
-    /// Takes a page out, and clears its bit.
+    /// Allocates a page: takes it out, and clears its bit.
     #[inline]
-    pub(crate) fn pop(&mut self) -> Option<usize> {
+    pub(crate) fn alloc(&mut self) -> Option<PageNumber> {
         let page = self.take_out()?;
         let bit = page - self.first_page;
-        // SAFETY: a page in stock is one of the section, whose bits these are; no reference to them is alive.
-        unsafe { *self.bits.as_ptr().add(bit / 64) &= !(1 << (bit % 64)) };
+        // SAFETY: a page in the cache is one of the section, whose bits these are; no reference to them is alive.
+        unsafe { *self.bits.add(bit / 64) &= !(1 << (bit % 64)) };
         Some(page)
     }
 
-    /// Puts a page in that is not free, and sets its bit. `None` where the stock cannot tell, or has no room.
+    /// Frees an allocated page: sets its bit, and puts it in. `None` where the page is none of the extent, or there is no
+    /// room.
     #[inline]
-    pub(crate) fn push(&mut self, page: usize) -> Option<AllocResult> {
-        if page.wrapping_sub(self.start) >= self.managed || self.len >= MOST_PAGES {
+    pub(crate) fn dealloc(&mut self, page: PageNumber) -> Option<AllocResult> {
+        if page.get().wrapping_sub(self.start.get()) >= self.managed || self.len >= MOST_PAGES {
             return None;
         }
         let bit = page - self.first_page;
         // SAFETY: the page is managed, so it is one of the section, whose bits these are; no reference to them is alive.
-        let word = unsafe { &mut *self.bits.as_ptr().add(bit / 64) };
+        let word = unsafe { &mut *self.bits.add(bit / 64) };
         let mask = 1 << (bit % 64);
         if *word & mask != 0 {
             return Some(Err(AllocError::NotAllocated));
@@ -78,19 +89,18 @@ impl PageCache {
         Some(Ok(()))
     }
 
-    /// Makes an empty stock one of the section and the extent that `page` lies in, which is managed.
-    ///
-    /// The stock must be made anew before the section goes, or the extent changes.
-    pub(crate) fn serve<N: Node>(&mut self, section: &Section<N>, page: usize) {
+    /// Makes an empty cache one of the section and the extent that `page` lies in, which is managed.
+    pub(crate) fn attach<N: Node>(&mut self, section: &Section<N>, page: PageNumber) {
         debug_assert!(self.is_empty());
-        let extent = section.extents.iter().find(|extent| extent.contains(&page)).unwrap_or(0..0);
+        let extent = section.extents().around(page).unwrap_or(PageRange::EMPTY);
         (self.start, self.managed) = (extent.start, extent.len());
-        (self.bits, self.first_page) = (section.bits_ptr(), section.first_page());
+        (self.bits, self.first_page) = (section.bits_ptr().as_ptr(), section.first_page());
     }
 
-    /// Begins an empty stock with the pages from `first` whose bits are set in `word`, the lowest to be taken first.
-    pub(crate) fn fill<N: Node>(&mut self, section: &Section<N>, first: usize, word: u64) {
-        self.serve(section, first + word.trailing_zeros() as usize);
+    /// Fills an empty cache with the pages from `first` whose bits are set in `word`, at least one. The lowest is the first
+    /// to be taken.
+    pub(crate) fn refill<N: Node>(&mut self, section: &Section<N>, first: PageNumber, word: u64) {
+        self.attach(section, first + word.trailing_zeros() as usize);
         let mut left = word;
         while left != 0 {
             let bit = left.ilog2() as usize;

@@ -1,83 +1,86 @@
-//! Free runs of one length that the trees count as taken.
-
-use allocator_core::address::is_aligned;
+//! Free runs of one length, shorter than a leaf.
 
 use super::ascending::Ascending;
+use crate::page::{Order, PageNumber, PageRange};
 
 /// Runs of one length, of 2 pages up to fewer than a leaf.
 ///
-/// The tree must not be told of anything while there are some: it is shown the bits of whole leaves, and would be told of
-/// these too.
+/// While there are some, no leaf may be summarized from its bits, which say that these pages are free, too.
 pub(crate) struct RunCache {
-    /// The length, and the alignment that `lowest` speaks of, both in pages; 0 before there is any.
+    /// The length in pages; 0 before the first request for a run.
     num_pages: usize,
-    align: usize,
-    /// No free run of that length that the trees know starts at a multiple of `align` below this page.
-    lowest: usize,
-    /// The first pages of those in stock.
-    runs: Ascending<{ Self::MOST }>,
+    /// The alignment that `lowest` is for; `None` where it is for none.
+    align: Option<Order>,
+    /// No free run of that length and alignment that the trees know starts below this page.
+    lowest: PageNumber,
+    /// The first pages of the runs.
+    runs: Ascending<8>,
 }
 
 impl RunCache {
-    const MOST: usize = 8;
-
     pub(crate) const fn new() -> Self {
-        Self { num_pages: 0, align: 0, lowest: 0, runs: Ascending::new() }
+        Self { num_pages: 0, align: None, lowest: PageNumber::new(0), runs: Ascending::new() }
     }
 
-    pub(crate) fn num_pages(&self) -> usize {
-        self.num_pages
+    /// The runs.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = PageRange> + '_ {
+        self.runs.as_slice().iter().map(|&first| PageRange::from_len(first, self.num_pages))
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = usize> + '_ {
-        self.runs.as_slice().iter().copied()
-    }
-
-    /// Chooses the length of an empty stock, and notes that no run of it that the trees know starts at a multiple of
-    /// `align` below `lowest`.
-    pub(crate) fn set(&mut self, num_pages: usize, align: usize, lowest: usize) {
+    /// Chooses the length of an empty cache that has no bound.
+    pub(crate) fn set_length(&mut self, num_pages: usize) {
         debug_assert!(self.runs.as_slice().is_empty());
-        (self.num_pages, self.align, self.lowest) = (num_pages, align, lowest);
+        (self.num_pages, self.align, self.lowest) = (num_pages, None, PageNumber::new(0));
     }
 
-    /// Notes that the trees know of more free pages than before.
+    /// Chooses the length of an empty cache, and sets the bound: no run of that length at this alignment that the trees know
+    /// starts below `lowest`.
+    pub(crate) fn set_bound(&mut self, num_pages: usize, align: Order, lowest: PageNumber) {
+        debug_assert!(self.runs.as_slice().is_empty());
+        (self.num_pages, self.align, self.lowest) = (num_pages, Some(align), lowest);
+    }
+
+    /// Drops the bound: the trees know of more free pages.
     #[inline]
-    pub(crate) fn forget_lowest(&mut self) {
-        self.lowest = 0;
+    pub(crate) fn drop_bound(&mut self) {
+        self.lowest = PageNumber::new(0);
     }
 
     /// Whether a run of so many pages can be put in without any being taken out.
-    pub(crate) fn takes(&self, num_pages: usize) -> bool {
-        self.num_pages == num_pages && self.runs.as_slice().len() < Self::MOST
+    pub(crate) fn has_room_for(&self, num_pages: usize) -> bool {
+        self.num_pages == num_pages && !self.runs.is_full()
     }
 
     /// Puts a run in, for which there is room.
-    pub(crate) fn push(&mut self, page: usize) {
-        let had_room = self.runs.insert(page);
-        debug_assert!(had_room);
+    pub(crate) fn put_in(&mut self, first: PageNumber) {
+        self.runs.insert(first);
     }
 
-    /// The lowest run, if it is aligned, of that length, and lower than all such that the trees know.
+    /// The lowest run, if it has this length and alignment, and the trees know of none that is lower.
     #[inline]
-    pub(crate) fn lowest(&self, num_pages: usize, align: usize) -> Option<usize> {
-        let page = *self.runs.as_slice().first()?;
-        let known = self.num_pages == num_pages && self.align == align && page < self.lowest;
-        (known && is_aligned(page, align)).then_some(page)
+    pub(crate) fn lowest_of_all(&self, num_pages: usize, align: Order) -> Option<PageNumber> {
+        let first = *self.runs.as_slice().first()?;
+        let known = self.num_pages == num_pages && self.align == Some(align) && first < self.lowest;
+        (known && first.is_aligned(align)).then_some(first)
     }
 
-    /// Any run of that length that is aligned.
+    /// Any run of this length and alignment.
     #[inline]
-    pub(crate) fn any(&self, num_pages: usize, align: usize) -> Option<usize> {
-        self.iter().find(|&page| self.num_pages == num_pages && is_aligned(page, align))
+    pub(crate) fn any(&self, num_pages: usize, align: Order) -> Option<PageNumber> {
+        if self.num_pages != num_pages {
+            return None;
+        }
+        self.runs.as_slice().iter().copied().find(|first| first.is_aligned(align))
     }
 
-    /// Takes the run out that starts at `page`.
-    pub(crate) fn remove(&mut self, page: usize) {
-        self.runs.remove(page);
+    /// Takes the run out that starts with `first`.
+    pub(crate) fn remove(&mut self, first: PageNumber) {
+        self.runs.remove(first);
     }
 
     /// Takes any run out.
-    pub(crate) fn take_out(&mut self) -> Option<usize> {
-        self.runs.pop()
+    pub(crate) fn take_out(&mut self) -> Option<PageRange> {
+        let first = self.runs.pop()?;
+        Some(PageRange::from_len(first, self.num_pages))
     }
 }

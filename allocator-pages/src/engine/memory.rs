@@ -1,160 +1,282 @@
-//! Memory comes and goes.
+//! How an engine gets memory, and gives it back to its owner.
 
-use core::mem::size_of;
-use core::ops::Range;
 use core::ptr::NonNull;
 
-use super::PageEngine;
-use super::policy::Policy;
-use crate::cache::{BlockCache, PageCache, RunCache};
-use crate::section::Section;
 use allocator_core::BaseAllocator;
-use allocator_core::address::{Region, is_aligned, pointer_at};
+use allocator_core::address::{Region, pointer_at};
 use allocator_core::error::{AllocError, AllocResult};
+
+use super::policy::Policy;
+use super::{Metadata, PageEngine};
+use crate::cache::{BlockCache, PageCache, RunCache};
+use crate::page::{PageNumber, PageRange, PageState};
+use crate::section::Section;
+
+/// Whether memory is the first that an engine gets.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Arrival {
+    /// It came with `init`: a window that begins with the first region begins anew.
+    First,
+    /// It came with `add_memory`, and may be what was removed before.
+    Further,
+}
 
 impl<P: Policy, const PAGE_SIZE: usize> BaseAllocator for PageEngine<'_, P, PAGE_SIZE> {
     unsafe fn init(&mut self, start: usize, size: usize) -> AllocResult {
         if self.total > 0 {
             return Err(AllocError::InvalidParam);
         }
-        // SAFETY: passed on from the caller.
-        unsafe { self.add_memory(start, size) }
+        // SAFETY: the same contract.
+        unsafe { self.add(start, size, Arrival::First) }
     }
 
     unsafe fn add_memory(&mut self, start: usize, size: usize) -> AllocResult {
-        let region = Region::new(start, size)?;
-        let trimmed = region.trim(PAGE_SIZE)?;
-        let pages = trimmed.start() / PAGE_SIZE..trimmed.end() / PAGE_SIZE;
-        // A page of which the region has one byte is one that it overlaps.
-        if self.has_any(&(region.start() / PAGE_SIZE..region.end().div_ceil(PAGE_SIZE))) {
-            return Err(AllocError::MemoryOverlap);
-        }
-        self.empty_stocks();
-        let added = match self.metadata {
-            _ if self.total > 0 && self.sections.of(pages.start).is_some() => self.add_to_section(pages)?,
-            Some(_) if self.total > 0 => return Err(AllocError::InvalidParam),
-            // SAFETY: the words were lent to the allocator, and no section that has pages lies in them.
-            Some(words) => unsafe { self.create_window(words, pages)? },
-            // SAFETY: the caller hands the region over.
-            None => unsafe { self.create_section(pages)? },
-        };
-        self.total += added;
-        Ok(())
+        // SAFETY: the same contract.
+        unsafe { self.add(start, size, Arrival::Further) }
     }
 }
 
+/// How memory comes.
 impl<P: Policy, const PAGE_SIZE: usize> PageEngine<'_, P, PAGE_SIZE> {
-    /// Whether the allocator has any of `pages`, for itself or to hand out.
-    fn has_any(&self, pages: &Range<usize>) -> bool {
-        let own = |section: &Section<P::Node>| section.own.start < pages.end && pages.start < section.own.end;
-        self.sections.iter().any(|section| section.extents.overlap(pages) || own(section))
-    }
-
-    /// Adds pages to the section whose window the first of them lies in.
-    fn add_to_section(&mut self, pages: Range<usize>) -> AllocResult<usize> {
-        let section = self.sections.of_mut(pages.start).ok_or(AllocError::InvalidParam)?;
-        if pages.end > section.window.end {
-            return Err(AllocError::InvalidParam);
+    /// Adds the whole pages of the `size` bytes from address `start`.
+    ///
+    /// # Safety
+    ///
+    /// As for [`BaseAllocator::init`]: where the engine keeps its metadata in the regions, the region is readable and
+    /// writable, its provenance exposed, and nobody else uses it.
+    unsafe fn add(&mut self, start: usize, size: usize, arrival: Arrival) -> AllocResult {
+        let region = Region::new(start, size)?;
+        let pages = Self::pages_of(region)?;
+        // A page of which the region has one byte is one that it overlaps.
+        let touched = PageRange::new(
+            PageNumber::at(region.start(), PAGE_SIZE),
+            PageNumber::new(region.end().div_ceil(PAGE_SIZE)),
+        );
+        if self.has_any(touched) {
+            return Err(AllocError::MemoryOverlap);
         }
-        section.extents.insert(pages.clone())?;
-        section.set_run_free(pages.clone(), true);
-        section.told_run(pages.clone());
-        self.pages = PageCache::new();
-        self.told_free(pages.start);
-        Ok(pages.len())
+        self.flush();
+        let added = match self.metadata {
+            Metadata::InWords { words, base } => {
+                // SAFETY: the words were lent to the engine for as long as it lives.
+                unsafe { self.open_window(words, base, pages, arrival)? };
+                self.add_to_section(pages)?;
+                pages.len()
+            }
+            // SAFETY: the caller hands the region over.
+            Metadata::InRegions => unsafe { self.add_region(pages, touched)? },
+        };
+        self.total += added;
+        self.hull = self.sections.hull();
+        Ok(())
     }
 
-    /// Makes the one section that the caller's words describe, from `pages` up.
+    /// The whole pages of a region, at least one.
+    fn pages_of(region: Region) -> AllocResult<PageRange> {
+        let pages = region.trim(PAGE_SIZE)?;
+        Ok(PageRange::new(PageNumber::at(pages.start(), PAGE_SIZE), PageNumber::at(pages.end(), PAGE_SIZE)))
+    }
+
+    /// Whether the engine has any of `pages`, to hand out or for metadata, other than those of a section that is
+    /// [replaced](Self::is_replaced).
+    fn has_any(&self, pages: PageRange) -> bool {
+        self.sections.iter().any(|section| {
+            section.extents().overlap(pages) || section.own().overlaps(pages) && !Self::is_replaced(section, pages)
+        })
+    }
+
+    /// Whether a region that touches `pages` takes the place of a section: one that has no page left, and the metadata of
+    /// which the region has.
+    fn is_replaced(section: &Section<P::Node>, pages: PageRange) -> bool {
+        section.extents().is_empty() && section.own().overlaps(pages)
+    }
+
+    /// Adds pages to the section whose window they lie in.
+    fn add_to_section(&mut self, pages: PageRange) -> AllocResult {
+        let section = self.sections.around_mut(pages.start).ok_or(AllocError::InvalidParam)?;
+        section.add(pages)?;
+        self.pages = PageCache::new();
+        self.lower_bounds(pages.start);
+        Ok(())
+    }
+
+    /// Makes sure that the one section which the caller's words describe has `pages` in its window.
+    ///
+    /// # Errors
+    ///
+    /// [`AllocError::InvalidParam`]: the window is there and has not all of them, or would not.
     ///
     /// # Safety
     ///
     /// Nothing else uses the words.
-    unsafe fn create_window(&mut self, words: NonNull<[u64]>, pages: Range<usize>) -> AllocResult<usize> {
-        let limit = usize::MAX / PAGE_SIZE - pages.start;
-        let capacity = Section::<P::Node>::capacity(pages.start, words.len(), limit);
-        if capacity < pages.len() {
+    unsafe fn open_window(
+        &mut self,
+        words: NonNull<[u64]>,
+        base: Option<usize>,
+        pages: PageRange,
+        arrival: Arrival,
+    ) -> AllocResult {
+        let begins_anew = arrival == Arrival::First && base.is_none();
+        if let Some(section) = self.sections.iter().next() {
+            if section.window().covers(pages) && !begins_anew {
+                return Ok(());
+            }
+            if self.total > 0 || base.is_some() {
+                return Err(AllocError::InvalidParam);
+            }
+        }
+        let first = match base {
+            Some(base) => PageNumber::new(base.div_ceil(PAGE_SIZE)),
+            None => pages.start,
+        };
+        let limit = usize::MAX / PAGE_SIZE;
+        let capacity = Section::<P::Node>::capacity(first, words.len(), limit.saturating_sub(first.get()));
+        let window = PageRange::from_len(first, capacity);
+        if !window.covers(pages) {
             return Err(AllocError::InvalidParam);
         }
         self.sections.unlink(|_| true);
         (self.pages, self.runs, self.blocks) = (PageCache::new(), RunCache::new(), BlockCache::new());
-        let window = pages.start..pages.start + capacity;
-        // SAFETY: passed on from the caller; the slice is aligned for words, and so for a header.
-        let section = unsafe { Section::create(words, window, pages.clone(), 0..0) }.ok_or(AllocError::InvalidParam)?;
+        // SAFETY: nothing else uses the words, as the caller promises: the section that lay in them is forgotten.
+        let section = unsafe { Section::create(words, window, PageRange::EMPTY) }.ok_or(AllocError::InvalidParam)?;
         // SAFETY: the section is new, and the only one.
         unsafe { self.sections.link(section) };
-        Ok(pages.len())
+        Ok(())
     }
 
-    /// Makes a section for `pages` with its metadata in the first of them.
+    /// Adds the pages of a region: those that lie in the window of a section to that section, the others as a new one with
+    /// its metadata in the first of them. Returns how many pages that makes.
     ///
     /// # Safety
     ///
-    /// The pages are the allocator's from now on.
-    unsafe fn create_section(&mut self, pages: Range<usize>) -> AllocResult<usize> {
-        // No pointer leads to address 0.
-        let pages = pages.start.max(1)..pages.end;
-        let words = Section::<P::Node>::most_words(pages.len());
-        let own = words.checked_mul(size_of::<u64>()).ok_or(AllocError::InvalidParam)?.div_ceil(PAGE_SIZE);
-        if own >= pages.len() {
-            return Err(AllocError::InvalidParam);
+    /// As for [`add`](Self::add); `touched` are the pages that the region has bytes of, and the engine has none of these.
+    unsafe fn add_region(&mut self, pages: PageRange, touched: PageRange) -> AllocResult<usize> {
+        let kept = |section: &&Section<P::Node>| !Self::is_replaced(section, touched);
+        let around = self.sections.iter().filter(kept).find(|section| section.window().contains(pages.start));
+        let split = around.map_or(pages.start, |section| section.window().end.min(pages.end));
+        let returned = PageRange::new(pages.start, split);
+        let new = PageRange::new(split, pages.end);
+        let new = if new.is_empty() { None } else { Some((new, Self::managed_part(new)?)) };
+        if !returned.is_empty() {
+            self.add_to_section(returned)?;
         }
-        let managed = pages.start + own..pages.end;
-        let place = pointer_at(pages.start * PAGE_SIZE).ok_or(AllocError::InvalidParam)?;
-        let metadata = NonNull::slice_from_raw_parts(place.cast::<u64>(), words);
-        let own = pages.start..managed.start;
-        // SAFETY: the words lie in the caller's pages, in front of those that are managed, at the start of a page.
-        let section = unsafe { Section::create(metadata, managed.clone(), managed.clone(), own) };
-        // SAFETY: the section is new; none has any of its pages, nor lies around them, or they would have been added to it.
-        unsafe { self.sections.link(section.ok_or(AllocError::InvalidParam)?) };
-        self.told_free(managed.start);
-        Ok(managed.len())
+        self.sections.unlink(|section| Self::is_replaced(section, touched));
+        let Some((new, managed)) = new else { return Ok(returned.len()) };
+        // SAFETY: the caller hands the region over.
+        unsafe { self.create_section(new, managed)? };
+        Ok(returned.len() + managed.len())
     }
 
-    /// Takes the `size` bytes from address `start` back out: whole pages, all of them free.
+    /// What is left of `pages` behind their metadata.
+    fn managed_part(pages: PageRange) -> AllocResult<PageRange> {
+        let metadata = Self::metadata_page(pages);
+        let words = Section::<P::Node>::most_words(pages.len());
+        let own = words.checked_mul(size_of::<u64>()).ok_or(AllocError::InvalidParam)?.div_ceil(PAGE_SIZE);
+        let start = metadata.checked_add(own).ok_or(AllocError::InvalidParam)?;
+        if start < pages.end { Ok(PageRange::new(start, pages.end)) } else { Err(AllocError::InvalidParam) }
+    }
+
+    /// The page with which the metadata of a region begin: its first, but for page 0, to which no pointer leads.
+    fn metadata_page(pages: PageRange) -> PageNumber {
+        pages.start.max(PageNumber::new(1))
+    }
+
+    /// Makes a section of `pages`, of which it manages those in `managed`; its metadata lie in front of these.
     ///
-    /// Where the metadata lie in the regions, those of a region of which nothing is left are given up with it.
+    /// # Safety
+    ///
+    /// The pages are memory, and the engine's from now on; no section has any of them in its window. `managed` is their
+    /// [`managed_part`](Self::managed_part).
+    unsafe fn create_section(&mut self, pages: PageRange, managed: PageRange) -> AllocResult {
+        let first = Self::metadata_page(pages);
+        let place = pointer_at(first.address(PAGE_SIZE)).ok_or(AllocError::InvalidParam)?;
+        let words = (managed.start - first) * (PAGE_SIZE / size_of::<u64>());
+        let words = NonNull::slice_from_raw_parts(place.cast::<u64>(), words);
+        let own = PageRange::new(pages.start, managed.start);
+        // SAFETY: the words lie in the caller's pages, in front of those that are managed, at the start of a page.
+        let section = unsafe { Section::create(words, managed, own) }.ok_or(AllocError::InvalidParam)?;
+        // SAFETY: the section is new; no other has its pages in its window, as the caller promises.
+        unsafe { self.sections.link(section) };
+        self.add_to_section(managed)
+    }
+}
+
+/// How memory goes.
+impl<P: Policy, const PAGE_SIZE: usize> PageEngine<'_, P, PAGE_SIZE> {
+    /// Takes the whole pages of the `size` bytes from address `start` out again, all of which are free: the reverse of
+    /// `add_memory`.
+    ///
+    /// - A region goes as it came, whole, with whatever unaligned ends it was given with.
+    /// - Pages go in any portions (a balloon), come back in any portions with `add_memory`, and merge again.
+    /// - Metadata in a region go together with the last pages that are left of it, or later: where `start` and `size`
+    ///   include them. A region whose pages have gone without them keeps them, so that pages can come back; once it has no
+    ///   page left, memory that is added may include them, too.
     ///
     /// # Time complexity
     ///
-    /// O(pages / 512), and O(log n) for each page in stock.
+    /// O(pages / 512), and O(log n) for each cached page, run and block, which are flushed.
     ///
     /// # Errors
     ///
-    /// - [`InvalidParam`](allocator_core::AllocError::InvalidParam): some of it is not managed, or it does not
-    ///   consist of whole pages;
-    /// - [`NoMemory`](allocator_core::AllocError::NoMemory): some of it is in use; or more than 64 disjoint
-    ///   extents would be left in a window.
+    /// - [`InvalidParam`](AllocError::InvalidParam): some of it is not managed, or there is no whole page;
+    /// - [`NoMemory`](AllocError::NoMemory): some of it is in use, metadata of pages that would stay included; or there is
+    ///   no room to tell so many disjoint ranges apart (see [Metadata](Self#metadata)).
     ///
     /// Nothing has changed then.
     ///
     /// # Safety
     ///
-    /// The pages are the caller's again, who gave them with promises about their use: it is for them to know who
-    /// may use the pages next. The method itself needs nothing.
+    /// The pages are the caller's again, who gave them with promises about their use: it is for the caller to know who may
+    /// use them next. The method itself needs nothing.
     pub unsafe fn remove_memory(&mut self, start: usize, size: usize) -> AllocResult {
-        let region = Region::new(start, size)?;
-        if !is_aligned(start, PAGE_SIZE) || !is_aligned(size, PAGE_SIZE) {
-            return Err(AllocError::InvalidParam);
-        }
-        let pages = region.start() / PAGE_SIZE..region.end() / PAGE_SIZE;
-        let section = self.sections.managing(&pages).ok_or(AllocError::InvalidParam)?;
-        if !section.all_free(pages.clone()) {
-            return Err(AllocError::NoMemory);
-        }
-        self.empty_stocks();
-        let section = self.sections.of_mut(pages.start).ok_or(AllocError::InvalidParam)?;
-        section.extents.remove(pages.clone())?;
-        section.set_run_free(pages.clone(), false);
-        section.told_run(pages.clone());
-        self.pages = PageCache::new();
-        self.total -= pages.len();
-        if self.metadata.is_none() {
-            // The window ends where the extents do, so that what was outside of them can come again as a new region.
-            if let (Some(first), Some(last)) = (section.extents.iter().next(), section.extents.iter().last()) {
-                section.window = first.start..last.end;
+        let pages = Self::pages_of(Region::new(start, size)?)?;
+        self.check_removable(pages)?;
+        self.flush();
+        let mut at = pages.start;
+        while let Some(section) = self.sections.find_mut(|section| Self::all_of(section).contains(at)) {
+            let part = pages.intersection(section.window());
+            if !part.is_empty() {
+                // Where this fails, the part lies inside of an extent, and so is all that there is to remove.
+                section.remove(part)?;
+                self.total -= part.len();
             }
-            self.sections.unlink(|section| section.extents.iter().next().is_none());
+            at = section.window().end;
+            if at >= pages.end {
+                break;
+            }
         }
+        self.sections.unlink(|section| section.own().overlaps(pages));
+        self.pages = PageCache::new();
+        self.hull = self.sections.hull();
         Ok(())
+    }
+
+    /// The pages of a section with those of its metadata.
+    fn all_of(section: &Section<P::Node>) -> PageRange {
+        let own = section.own();
+        let start = if own.is_empty() { section.window().start } else { own.start };
+        PageRange::new(start, section.window().end)
+    }
+
+    /// Checks that all of `pages` are managed, or metadata, and none is in use.
+    fn check_removable(&self, pages: PageRange) -> AllocResult {
+        let mut at = pages.start;
+        let mut in_use = false;
+        while at < pages.end {
+            let around = self.sections.iter().find(|section| Self::all_of(section).contains(at));
+            let section = around.ok_or(AllocError::InvalidParam)?;
+            let part = pages.intersection(section.window());
+            if !part.is_empty() {
+                if !section.extents().contain(part) {
+                    return Err(AllocError::InvalidParam);
+                }
+                in_use |= !section.all_are(part, PageState::Free);
+            }
+            if section.own().overlaps(pages) {
+                in_use |= !pages.covers(section.own()) || !pages.covers(section.extents().hull());
+            }
+            at = section.window().end;
+        }
+        if in_use { Err(AllocError::NoMemory) } else { Ok(()) }
     }
 }

@@ -1,14 +1,24 @@
-//! Pages are taken and given back.
+//! How pages are allocated and given back.
+//!
+//! ```text
+//!   alloc_pages ── one page ─── cache of pages ── empty: refill from the lowest word that has a free page
+//!               └─ a run ────── cache of runs ─── no such run ─┬─ whole leaves: cache of blocks, tree
+//!                                                              └─ else: tree, policy
+//!   dealloc_pages ─ one page ── cache of pages ── full, or of another extent: flush, attach
+//!                 └ a run ───── cache of runs, cache of blocks, or tree
+//! ```
 
-use core::ops::Range;
+use core::ops::RangeInclusive;
 
-use super::PageEngine;
-use super::policy::Policy;
-use crate::leaf::{LEAF_ORDER, LEAF_PAGES, find_block};
 use allocator_core::PageAllocator;
 use allocator_core::address::is_aligned;
 use allocator_core::error::{AllocError, AllocResult};
 use allocator_core::traits::is_page_request;
+
+use super::PageEngine;
+use super::policy::{Policy, View};
+use crate::leaf::{LEAF_ORDER, LEAF_PAGES};
+use crate::page::{Order, PageNumber, PageRange, PageState};
 
 /// Why there are no pages, in a word: so that a result with the number of a page comes back in two registers.
 #[derive(Clone, Copy)]
@@ -37,24 +47,53 @@ unsafe impl<P: Policy, const PAGE_SIZE: usize> PageAllocator for PageEngine<'_, 
     #[inline]
     fn alloc_pages(&mut self, num_pages: usize, align_pow2: usize) -> AllocResult<usize> {
         if num_pages == 1 && align_pow2 == PAGE_SIZE {
-            let page = self.pages.pop().or_else(|| self.alloc_page_from_tree());
-            return page.map(|page| page * PAGE_SIZE).ok_or(AllocError::NoMemory);
+            let page = self.pages.alloc().or_else(|| self.alloc_page_from_tree());
+            return page.map(|page| page.address(PAGE_SIZE)).ok_or(AllocError::NoMemory);
         }
-        Ok(self.alloc_run(num_pages, align_pow2)? * PAGE_SIZE)
+        Ok(self.alloc_run(num_pages, align_pow2)?.address(PAGE_SIZE))
     }
 
     fn alloc_pages_at(&mut self, base: usize, num_pages: usize, align_pow2: usize) -> AllocResult<usize> {
         if !is_page_request(num_pages, align_pow2, PAGE_SIZE) || !is_aligned(base, align_pow2) {
             return Err(AllocError::InvalidParam);
         }
-        let pages = Self::pages(base, num_pages).ok_or(AllocError::InvalidParam)?;
-        let section = self.sections.managing(&pages).ok_or(AllocError::InvalidParam)?;
-        if !section.all_free(pages.clone()) {
+        let pages = Self::range_at(base, num_pages).ok_or(AllocError::InvalidParam)?;
+        let section = self.sections.managing(pages).ok_or(AllocError::InvalidParam)?;
+        if !section.all_are(pages, PageState::Free) {
             return Err(AllocError::NoMemory);
         }
-        self.empty_stocks();
-        self.take(pages, true);
+        self.flush();
+        self.take(pages);
+        self.summarize(pages);
         Ok(base)
+    }
+
+    /// Allocates the lowest run that fits, or of a buddy engine the lowest block; where `within` has all of
+    /// [`span`](Self::span), any.
+    ///
+    /// # Time complexity
+    ///
+    /// That of [`alloc_pages`](Self::alloc_pages) without a cache: O(log n), and O(1) for the leaves at both ends of
+    /// `within`; what is cached is flushed before.
+    fn alloc_pages_in(
+        &mut self,
+        within: RangeInclusive<usize>,
+        num_pages: usize,
+        align_pow2: usize,
+    ) -> AllocResult<usize> {
+        if within.is_empty() || !is_page_request(num_pages, align_pow2, PAGE_SIZE) {
+            return Err(AllocError::InvalidParam);
+        }
+        let within = Self::whole_pages(within);
+        if within.covers(self.hull) {
+            return self.alloc_pages(num_pages, align_pow2);
+        }
+        let align = Order::of_alignment(align_pow2, PAGE_SIZE);
+        let page = self.find_run_in(within, num_pages, align).ok_or(AllocError::NoMemory)?;
+        let pages = PageRange::from_len(page, num_pages);
+        self.take(pages);
+        self.summarize(pages);
+        Ok(page.address(PAGE_SIZE))
     }
 
     #[inline]
@@ -62,9 +101,10 @@ unsafe impl<P: Policy, const PAGE_SIZE: usize> PageAllocator for PageEngine<'_, 
         if num_pages != 1 || !is_aligned(pos, PAGE_SIZE) {
             return self.dealloc_run(pos, num_pages);
         }
-        match self.pages.push(pos / PAGE_SIZE) {
+        let page = PageNumber::at(pos, PAGE_SIZE);
+        match self.pages.dealloc(page) {
             Some(answer) => answer,
-            None => self.dealloc_page(pos / PAGE_SIZE),
+            None => self.dealloc_page(page),
         }
     }
 
@@ -73,144 +113,184 @@ unsafe impl<P: Policy, const PAGE_SIZE: usize> PageAllocator for PageEngine<'_, 
     }
 
     fn used_pages(&self) -> usize {
-        self.away - self.pages.len()
+        self.used_or_cached - self.pages.len()
     }
 
     fn available_pages(&self) -> usize {
         self.total_pages() - self.used_pages()
     }
+
+    /// From the first byte of the lowest page that is managed to the last byte of the highest; empty where there are no
+    /// pages. O(1).
+    fn span(&self) -> RangeInclusive<usize> {
+        if self.hull.is_empty() {
+            return RangeInclusive::new(1, 0);
+        }
+        self.hull.start.address(PAGE_SIZE)..=self.hull.end.address(PAGE_SIZE) - 1
+    }
 }
 
+/// How pages are allocated.
 impl<P: Policy, const PAGE_SIZE: usize> PageEngine<'_, P, PAGE_SIZE> {
-    /// Fills the stock of single pages with those of the lowest word that has one, and takes the lowest.
+    /// Fills the cache of single pages with those of the lowest word that has one, and takes the lowest.
     #[cold]
     #[inline(never)]
-    fn alloc_page_from_tree(&mut self) -> Option<usize> {
-        self.empty_small();
-        if self.refill().is_none() {
-            self.empty_blocks();
-            self.refill()?;
+    fn alloc_page_from_tree(&mut self) -> Option<PageNumber> {
+        self.flush_small();
+        if self.refill_pages().is_none() {
+            self.flush_blocks();
+            self.refill_pages()?;
         }
-        self.pages.pop()
+        self.pages.alloc()
     }
 
-    fn refill(&mut self) -> Option<()> {
-        let section = self.sections.find_mut(|section| section.tree().find_block(0).is_some())?;
-        let leaf = section.tree().find_block(0)?;
+    fn refill_pages(&mut self) -> Option<()> {
+        let page = Order::new(0);
+        let section = self.sections.find_mut(|section| section.tree().find_block(page).is_some())?;
+        let leaf = section.tree().find_block(page)?;
         let mut bits = *section.leaf(leaf);
         let index = bits.iter().position(|&word| word != 0)?;
         let word = core::mem::take(&mut bits[index]);
-        section.told_leaf(leaf, &bits);
-        self.pages.fill(section, leaf * LEAF_PAGES + index * 64, word);
-        self.away += self.pages.len();
+        section.summarize_leaf(leaf, &bits);
+        self.pages.refill(section, leaf.first_page() + index * 64, word);
+        self.used_or_cached += self.pages.len();
         Some(())
     }
 
     #[inline(never)]
-    fn alloc_run(&mut self, num_pages: usize, align_pow2: usize) -> Result<usize, Refusal> {
+    fn alloc_run(&mut self, num_pages: usize, align_pow2: usize) -> Result<PageNumber, Refusal> {
         if !is_page_request(num_pages, align_pow2, PAGE_SIZE) {
             return Err(Refusal::InvalidParam);
         }
-        self.find_run(num_pages, align_pow2).ok_or(Refusal::NoMemory)
+        self.take_run(num_pages, Order::of_alignment(align_pow2, PAGE_SIZE)).ok_or(Refusal::NoMemory)
     }
 
-    fn find_run(&mut self, num_pages: usize, align_pow2: usize) -> Option<usize> {
-        if num_pages > self.total - self.used_pages() {
+    fn take_run(&mut self, num_pages: usize, align: Order) -> Option<PageNumber> {
+        if num_pages > self.available_pages() {
             return None;
         }
-        let align = align_pow2 / PAGE_SIZE;
-        if let Some(page) = self.stocked_run(num_pages, align) {
+        if let Some(page) = self.cached_run(num_pages, align) {
             self.runs.remove(page);
-            self.take(page..page + num_pages, false);
+            self.take(PageRange::from_len(page, num_pages));
             return Some(page);
         }
-        self.empty_small();
+        self.flush_small();
         let order = P::block_order(num_pages, align);
-        if let Some(order) = order.filter(|&order| order >= LEAF_ORDER && num_pages == 1 << order) {
-            return self.alloc_large_block(order);
+        if let Some(order) = order.filter(|&order| order >= LEAF_ORDER && num_pages == order.pages()) {
+            return self.take_large_block(order);
         }
-        self.empty_blocks();
+        self.flush_blocks();
         let block = order.and_then(|order| self.find_block(order));
-        let page = block.or_else(|| self.views().find_map(|view| P::find(view, num_pages, align)))?;
-        self.runs.set(num_pages, align, page + 1);
-        self.take(page..page + num_pages, true);
+        let find = |section| P::find(View { section }, PageRange::ALL, num_pages, align);
+        let page = block.or_else(|| self.sections.iter().find_map(find))?;
+        let pages = PageRange::from_len(page, num_pages);
+        self.runs.set_bound(num_pages, align, page + 1);
+        self.take(pages);
+        self.summarize(pages);
         Some(page)
     }
 
-    /// The first page of a run in stock that answers a request.
+    /// The first page of a cached run that serves a request.
     #[inline]
-    fn stocked_run(&self, num_pages: usize, align: usize) -> Option<usize> {
+    fn cached_run(&self, num_pages: usize, align: Order) -> Option<PageNumber> {
         if !P::LOWEST_FIRST {
             return self.runs.any(num_pages, align);
         }
-        // A run that starts lower has either no page of the stock, and the tree would know it, or one of the stock below
-        // `page`, or it reaches `page` across the one in front of it.
-        let page = self.runs.lowest(num_pages, align)?;
-        let lower = |other| other < page;
-        if self.pages.iter().any(lower) || self.blocks.iter().any(lower) {
+        let page = self.runs.lowest_of_all(num_pages, align)?;
+        // A lower run has a cached page or block in it, or the tree would know it. That lies below `page`, or the run
+        // reaches `page` across the page in front of it.
+        let is_lower_page = |other| other < page;
+        let is_lower_block = |other: PageRange| other.start < page;
+        if self.pages.iter().any(is_lower_page) || self.blocks.iter().any(is_lower_block) {
             return None;
         }
-        let section = self.sections.of(page)?;
-        (page == section.window.start || !section.is_free(page - 1)).then_some(page)
+        let section = self.sections.around(page)?;
+        let is_start = page == section.window().start || !section.is_free(PageNumber::new(page.get() - 1));
+        is_start.then_some(page)
     }
 
     /// The first page of the lowest free block of `order` that the trees know.
-    fn find_block(&self, order: usize) -> Option<usize> {
-        self.sections.iter().find_map(|section| {
-            let leaf = section.tree().find_block(order)?;
-            let in_chunk = if order < LEAF_ORDER { find_block(section.leaf(leaf), order)? } else { 0 };
-            Some(leaf * LEAF_PAGES + in_chunk)
-        })
+    fn find_block(&self, order: Order) -> Option<PageNumber> {
+        self.sections.iter().find_map(|section| section.find_block(order))
     }
 
-    /// Takes a block of whole leaves: out of the stock where one of this order is there and, if that matters, none can be
-    /// lower.
-    fn alloc_large_block(&mut self, order: usize) -> Option<usize> {
-        if self.blocks.order() != order {
-            self.empty_blocks();
+    /// Allocates a block of whole leaves: a cached one where there is one of this order that the policy may take.
+    fn take_large_block(&mut self, order: Order) -> Option<PageNumber> {
+        if self.blocks.order() != Some(order) {
+            self.flush_blocks();
             self.blocks.set_order(order);
         }
-        let pages = 1 << order;
-        if let Some(page) = self.blocks.pop_lowest(P::LOWEST_FIRST) {
-            self.take(page..page + pages, false);
+        if let Some(page) = self.take_cached_block(order) {
             return Some(page);
         }
         let found = self.find_block(order);
-        // From here on the stock is known to be lower, or not.
-        self.blocks.nothing_below(found.unwrap_or(usize::MAX));
-        if let Some(page) = self.blocks.pop_lowest(P::LOWEST_FIRST) {
-            self.take(page..page + pages, false);
+        // The bound may have been too low for a cached block to be taken.
+        self.blocks.set_bound(found.unwrap_or(PageNumber::new(usize::MAX)));
+        if let Some(page) = self.take_cached_block(order) {
             return Some(page);
         }
-        let page = found?;
-        self.take(page..page + pages, true);
-        self.blocks.nothing_below(page + pages);
+        let pages = PageRange::from_len(found?, order.pages());
+        self.take(pages);
+        self.summarize(pages);
+        self.blocks.set_bound(pages.end);
+        Some(pages.start)
+    }
+
+    fn take_cached_block(&mut self, order: Order) -> Option<PageNumber> {
+        let page = if P::LOWEST_FIRST { self.blocks.take_lowest_of_all()? } else { self.blocks.take_lowest()? };
+        self.take(PageRange::from_len(page, order.pages()));
         Some(page)
     }
 
-    /// Clears the bits of free pages, and lets the tree know if it took them for free.
-    fn take(&mut self, pages: Range<usize>, told: bool) {
-        self.away += pages.len();
-        if let Some(section) = self.sections.of_mut(pages.start) {
-            section.set_run_free(pages.clone(), false);
-            if told {
-                section.told_run(pages);
+    /// The first page of a free run in `within`, at a multiple of `align`.
+    fn find_run_in(&mut self, within: PageRange, num_pages: usize, align: Order) -> Option<PageNumber> {
+        let within = within.intersection(self.hull);
+        if num_pages > within.len() || num_pages > self.available_pages() {
+            return None;
+        }
+        self.flush();
+        let order = P::block_order(num_pages, align);
+        self.sections.iter().find_map(|section| {
+            let within = within.intersection(section.pages());
+            if num_pages > within.len() {
+                return None;
             }
+            let fits = |first: &PageNumber| within.covers(PageRange::from_len(*first, num_pages));
+            let block = order.and_then(|order| section.find_block_from(order, within.start));
+            block.filter(fits).or_else(|| P::find(View { section }, within, num_pages, align))
+        })
+    }
+
+    /// Clears the bits of free pages, which are allocated from now on.
+    fn take(&mut self, pages: PageRange) {
+        self.used_or_cached += pages.len();
+        if let Some(section) = self.sections.around_mut(pages.start) {
+            section.set_bits(pages, PageState::Taken);
         }
     }
 
-    /// Frees a page that the stock has no room for, or knows nothing about.
+    /// Puts the bits of `pages`, which have all changed to the same state, into the tree.
+    fn summarize(&mut self, pages: PageRange) {
+        if let Some(section) = self.sections.around_mut(pages.start) {
+            section.summarize_run(pages);
+        }
+    }
+}
+
+/// How pages are given back.
+impl<P: Policy, const PAGE_SIZE: usize> PageEngine<'_, P, PAGE_SIZE> {
+    /// Frees a page for which the cache has no room, or that is none of its extent.
     #[cold]
     #[inline(never)]
-    fn dealloc_page(&mut self, page: usize) -> AllocResult {
-        let managed = page..page.checked_add(1).ok_or(AllocError::NotAllocated)?;
-        if self.sections.managing(&managed).is_none_or(|section| section.is_free(page)) {
+    fn dealloc_page(&mut self, page: PageNumber) -> AllocResult {
+        let pages = PageRange::new(page, page.checked_add(1).ok_or(AllocError::NotAllocated)?);
+        if self.sections.managing(pages).is_none_or(|section| section.is_free(page)) {
             return Err(AllocError::NotAllocated);
         }
-        self.empty_small();
-        let section = self.sections.of(page).ok_or(AllocError::NotAllocated)?;
-        self.pages.serve(section, page);
-        self.pages.push(page).unwrap_or(Err(AllocError::NotAllocated))
+        self.flush_small();
+        let section = self.sections.around(page).ok_or(AllocError::NotAllocated)?;
+        self.pages.attach(section, page);
+        self.pages.dealloc(page).unwrap_or(Err(AllocError::NotAllocated))
     }
 
     #[inline(never)]
@@ -218,89 +298,93 @@ impl<P: Policy, const PAGE_SIZE: usize> PageEngine<'_, P, PAGE_SIZE> {
         if num_pages == 0 {
             return Err(AllocError::InvalidParam);
         }
-        let pages = Self::pages(pos, num_pages).ok_or(AllocError::NotAllocated)?;
-        let section = self.sections.of(pages.start).ok_or(AllocError::NotAllocated)?;
-        if !section.extents.contain(&pages) || !section.none_free(pages.clone()) {
+        let pages = Self::range_at(pos, num_pages).ok_or(AllocError::NotAllocated)?;
+        let section = self.sections.managing(pages).ok_or(AllocError::NotAllocated)?;
+        if !section.all_are(pages, PageState::Taken) {
             return Err(AllocError::NotAllocated);
         }
-        // A block that was served from its start is one that will be wanted again, wherever the lowest does not matter.
-        let whole = P::LOWEST_FIRST || is_aligned(pages.start, num_pages.next_power_of_two());
-        let short = num_pages < LEAF_PAGES && whole;
-        if short && !self.runs.takes(num_pages) {
-            // Before the bits are set, which the tree would else be told of.
-            self.empty_small();
-            self.runs.set(num_pages, 0, 0);
+        let cached = self.is_worth_caching(pages);
+        if cached && !self.runs.has_room_for(num_pages) {
+            // Before the bits are set: they would be summarized, too.
+            self.flush_small();
+            self.runs.set_length(num_pages);
         }
-        let section = self.sections.of_mut(pages.start).ok_or(AllocError::NotAllocated)?;
-        section.set_run_free(pages.clone(), true);
-        self.away -= num_pages;
-        if short {
-            self.runs.push(pages.start);
-            return Ok(());
-        }
-        if self.blocks.takes(&pages) {
-            if !self.blocks.push(pages.start) {
-                self.empty_blocks();
-                self.blocks.push(pages.start);
+        let section = self.sections.around_mut(pages.start).ok_or(AllocError::NotAllocated)?;
+        section.set_bits(pages, PageState::Free);
+        self.used_or_cached -= num_pages;
+        if cached {
+            self.runs.put_in(pages.start);
+        } else if self.blocks.is_block(pages) {
+            if self.blocks.is_full() {
+                self.flush_blocks();
             }
-            return Ok(());
+            self.blocks.put_in(pages.start);
+        } else {
+            self.flush_small();
+            self.summarize(pages);
+            self.lower_bounds(pages.start);
         }
-        self.empty_small();
-        if let Some(section) = self.sections.of_mut(pages.start) {
-            section.told_run(pages.clone());
-        }
-        self.told_free(pages.start);
         Ok(())
     }
 
-    /// The numbers of the pages from address `base`; `None` where that is not the address of a page.
-    fn pages(base: usize, num_pages: usize) -> Option<Range<usize>> {
-        let first = base / PAGE_SIZE;
-        let end = first.checked_add(num_pages)?;
-        is_aligned(base, PAGE_SIZE).then_some(first..end)
+    /// Whether a run goes to the cache of runs: one that is shorter than a leaf and, where a policy takes blocks, starts
+    /// where a block of its length can.
+    fn is_worth_caching(&self, pages: PageRange) -> bool {
+        let num_pages = pages.len();
+        num_pages < LEAF_PAGES
+            && (P::LOWEST_FIRST || pages.start.is_aligned(Order::of_pages(num_pages.next_power_of_two())))
     }
 
-    /// Tells the tree of all that is in stock.
-    pub(super) fn empty_stocks(&mut self) {
-        self.empty_small();
-        self.empty_blocks();
+    /// Flushes all caches into the trees. O(levels) for each page, run and block.
+    pub(super) fn flush(&mut self) {
+        self.flush_small();
+        self.flush_blocks();
     }
 
-    /// Tells the tree of the pages and the short runs in stock: of both, as it is told of a leaf by its bits.
-    fn empty_small(&mut self) {
+    /// Flushes the cached pages and runs: both, as a leaf is summarized from its bits, where both are set.
+    fn flush_small(&mut self) {
         let first = self.pages.iter().next();
-        if let Some(section) = first.and_then(|page| self.sections.of_mut(page)) {
-            let mut lowest = usize::MAX;
-            self.away -= self.pages.len();
+        if let Some(section) = first.and_then(|page| self.sections.around_mut(page)) {
+            let mut lowest = PageNumber::new(usize::MAX);
+            self.used_or_cached -= self.pages.len();
             while let Some(page) = self.pages.take_out() {
                 lowest = lowest.min(page);
-                section.told_page(page);
+                section.summarize_page(page);
             }
-            self.told_free(lowest);
+            self.lower_bounds(lowest);
         }
-        let num_pages = self.runs.num_pages();
-        while let Some(page) = self.runs.take_out() {
-            if let Some(section) = self.sections.of_mut(page) {
-                section.told_run(page..page + num_pages);
-            }
-            self.told_free(page);
+        while let Some(run) = self.runs.take_out() {
+            self.summarize(run);
+            self.lower_bounds(run.start);
         }
     }
 
-    fn empty_blocks(&mut self) {
-        let pages = 1 << self.blocks.order();
-        while let Some(page) = self.blocks.take_out() {
-            if let Some(section) = self.sections.of_mut(page) {
-                section.told_run(page..page + pages);
-            }
-            self.told_free(page);
+    fn flush_blocks(&mut self) {
+        while let Some(block) = self.blocks.take_out() {
+            self.summarize(block);
+            self.lower_bounds(block.start);
         }
     }
 
-    /// Notes that the trees know of free pages from `page` up that they did not know of.
+    /// Lowers the bounds of the caches: the trees know of free pages, none below `page`, that they did not know of.
     #[inline]
-    pub(super) fn told_free(&mut self, page: usize) {
-        self.blocks.lower(page);
-        self.runs.forget_lowest();
+    pub(super) fn lower_bounds(&mut self, page: PageNumber) {
+        self.blocks.lower_bound(page);
+        self.runs.drop_bound();
+    }
+
+    /// `num_pages` pages from address `base`; `None` where that is not the address of a page, or there are not so many.
+    fn range_at(base: usize, num_pages: usize) -> Option<PageRange> {
+        let start = PageNumber::at(base, PAGE_SIZE);
+        let end = start.checked_add(num_pages)?;
+        is_aligned(base, PAGE_SIZE).then_some(PageRange::new(start, end))
+    }
+
+    /// The pages all of whose addresses lie within `within`.
+    fn whole_pages(within: RangeInclusive<usize>) -> PageRange {
+        let (first, last) = within.into_inner();
+        let start = first / PAGE_SIZE + usize::from(!is_aligned(first, PAGE_SIZE));
+        let end = last / PAGE_SIZE + usize::from(last % PAGE_SIZE == PAGE_SIZE - 1);
+        PageRange::new(PageNumber::new(start), PageNumber::new(end))
     }
 }

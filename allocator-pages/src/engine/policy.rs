@@ -1,42 +1,46 @@
 //! Which run of pages an engine takes: a [`Policy`], and the [`View`] of a section that it looks at.
 
-use core::ops::Range;
-
-use crate::leaf::LeafBits;
+use crate::leaf::{LeafBits, LeafIndex};
+use crate::page::{Order, PageNumber, PageRange, PageState};
 use crate::section::Section;
 use crate::tree::Node;
-use crate::tree::shape::Span;
+use crate::tree::shape::{NodeIndex, NodeRange};
 
-/// Which run of pages a page allocator takes.
+/// Which run of pages a page engine takes.
 ///
-/// The trait is public for the bounds of [`PageEngine`](super::PageEngine) only: its module is private, so no code outside
+/// The trait is public for the bounds of [`PageEngine`](crate::PageEngine) only: its module is private, so no code outside
 /// of this crate can name it, or implement it.
 ///
 /// # Safety
 ///
-/// [`find`](Self::find) returns the first page of a run that the section shows to be free, of `num_pages` pages, at a
-/// multiple of `align`; [`block_order`](Self::block_order) an order whose blocks are such runs.
+/// [`find`](Self::find) returns the first page of a run of `num_pages` pages that lie in `within` and whose bits are set,
+/// at a multiple of `align`. The first `num_pages` pages of a free block of [`block_order`](Self::block_order) are such a
+/// run, but for `within`.
 pub unsafe trait Policy {
     /// The name of the engine with this policy.
     const NAME: &'static str;
 
-    /// What the tree knows beside orders.
+    /// What the tree keeps beside orders.
     type Node: Node;
-
-    /// The order of the aligned free block that serves a request, in pages, at its start; `None` where no block will do.
-    fn block_order(num_pages: usize, align: usize) -> Option<usize>;
 
     /// Whether of several blocks the one with the lowest address must be taken.
     const LOWEST_FIRST: bool;
 
-    /// The first page of a free run of `num_pages` that is a multiple of `align`, where there is no such block; unless a
-    /// block of whole leaves is what was asked for.
-    fn find(section: View<'_, Self::Node>, num_pages: usize, align: usize) -> Option<usize>;
+    /// The order of the aligned free block whose first pages serve a request; `None` where no block will do.
+    fn block_order(num_pages: usize, align: Order) -> Option<Order>;
+
+    /// The first page of a free run of `num_pages` in `within`, at a multiple of `align`. For requests that no block
+    /// serves: there is none that is free, or the run must not be one.
+    fn find(section: View<'_, Self::Node>, within: PageRange, num_pages: usize, align: Order) -> Option<PageNumber>;
+
+    /// The length of the longest run of free pages in a section, as far as its tree knows, in pages; `None` where the policy
+    /// keeps no lengths.
+    fn longest_run(section: View<'_, Self::Node>) -> Option<usize>;
 }
 
-/// Pages in a row, for a [`Policy`] to look at.
-pub struct View<'z, N> {
-    pub(super) section: &'z Section<N>,
+/// A section, for a [`Policy`] to look at.
+pub struct View<'s, N> {
+    pub(super) section: &'s Section<N>,
 }
 
 impl<N> Clone for View<'_, N> {
@@ -48,41 +52,41 @@ impl<N> Clone for View<'_, N> {
 impl<N> Copy for View<'_, N> {}
 
 impl<N: Node> View<'_, N> {
-    /// The pages that can be managed.
+    /// The pages that have bits.
     #[must_use]
-    pub(crate) fn window(self) -> Range<usize> {
-        self.section.window.clone()
+    pub(crate) fn pages(self) -> PageRange {
+        self.section.pages()
     }
 
     /// The nodes of the highest level, and that level.
     #[must_use]
-    pub(crate) fn roots(self) -> (usize, Span) {
+    pub(crate) fn roots(self) -> (usize, NodeRange) {
         let shape = self.section.tree().shape;
-        (shape.top(), shape.span(shape.top()))
+        (shape.top(), shape.nodes(shape.top()))
     }
 
-    /// What is known of a node.
+    /// What the tree keeps of a node.
     #[must_use]
     #[inline]
-    pub(crate) fn node(self, level: usize, node: usize) -> N {
+    pub(crate) fn node(self, level: usize, node: NodeIndex) -> N {
         self.section.tree().node(level, node)
     }
 
     /// The bits of a leaf.
     #[must_use]
-    pub(crate) fn leaf(self, leaf: usize) -> LeafBits {
+    pub(crate) fn leaf(self, leaf: LeafIndex) -> LeafBits {
         *self.section.leaf(leaf)
     }
 
-    /// The first page in `pages` that is free. O(pages).
+    /// The first of `pages`, which have bits, that is free. O(pages / 64).
     #[must_use]
-    pub(crate) fn next_free(self, pages: Range<usize>) -> Option<usize> {
-        self.section.next(pages.start, pages.end, true)
+    pub(crate) fn first_free(self, pages: PageRange) -> Option<PageNumber> {
+        self.section.first_in_state(pages, PageState::Free)
     }
 
-    /// The first page in `pages` that is not free. O(pages).
+    /// The first of `pages`, which have bits, that is not free. O(pages / 64).
     #[must_use]
-    pub(crate) fn next_taken(self, pages: Range<usize>) -> Option<usize> {
-        self.section.next(pages.start, pages.end, false)
+    pub(crate) fn first_taken(self, pages: PageRange) -> Option<PageNumber> {
+        self.section.first_in_state(pages, PageState::Taken)
     }
 }

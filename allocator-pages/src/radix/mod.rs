@@ -1,20 +1,21 @@
-//! [`RadixPageAllocator`], page frames out of a bitmap under a radix tree of run lengths.
-
-use crate::engine::PageEngine;
-use crate::engine::policy::{Policy, View};
+//! [`RadixPageAllocator`]: page frames out of a bitmap under a radix tree of run lengths.
 
 mod node;
 mod search;
 
 use node::Runs;
 
+use crate::engine::PageEngine;
+use crate::engine::policy::{Policy, View};
+use crate::page::{Order, PageNumber, PageRange};
+
 /// Page frames at any scale, in runs of any length, each the first that fits.
 ///
 /// # Layout
 ///
-/// One bit a page, set iff it is free, under a tree that tells of each node three lengths: of the run of free pages at its
-/// start, of the longest, of the run at its end. A node of the lowest level has 512 pages, each above it 8 times as many.
-/// Sixteen pages, drawn with nodes of four pages and a fan-out of two:
+/// One bit a page, set iff it is free, under a tree that keeps three lengths for each node: of the run of free pages at its
+/// start, of the longest, of the run at its end. A leaf, a node of the lowest level, has 512 pages, each node above it 8
+/// times as many. Sixteen pages, drawn with leaves of four pages and a fan-out of two:
 ///
 /// ```text
 ///   level 2                  1,8,8
@@ -27,13 +28,13 @@ use node::Runs;
 /// Beside the lengths each node has the order of its largest aligned block of a power of two pages, in one byte.
 ///
 /// The idea of the three lengths is that of the page allocator of the Go runtime (`mpagealloc.go`, 2019). What is new here
-/// are the orders, which find or refuse an aligned block without looking at runs that lie across; and that single pages,
-/// short runs and large blocks that come and go do not touch the tree (see [`crate::engine`]).
+/// are the orders, which find or refuse an aligned block without looking at runs that lie across its borders; and the caches
+/// of single pages, short runs and large blocks, which serve most calls without the tree.
 ///
 /// # Invariants
 ///
-/// The three lengths of a parent follow from those of its children, `c0` to `c7`, of `n` pages each; apart from the pages
-/// in stock, which the tree counts as taken:
+/// The three lengths of a parent follow from those of its children, `c0` to `c7`, of `n` pages each; apart from cached
+/// pages, which the tree has as taken:
 ///
 /// ```text
 ///   start   = c0.start                          if c0.start < n
@@ -51,24 +52,25 @@ use node::Runs;
 ///
 /// | request | cost |
 /// | --- | --- |
-/// | one page | O(1) from the stock; a stock of up to 64 is filled in O(log n) |
+/// | one page | O(1) from the cache; a cache of up to 64 is refilled in O(log n) |
 /// | a run of any length, at page alignment | O(log n), and O(length / 64) for its bits; refused in O(log n) |
 /// | a power of two of pages, aligned to its length | the same |
 /// | any other alignment | O(log n) for each run that is long enough but lies wrong, or for each multiple of the alignment, whichever are fewer |
+/// | any of these within a range of addresses | the same, and flushing the caches |
 ///
-/// On x86-64, `alloc_pages` of a page that is in stock takes 26 instructions, and `dealloc_pages` 28 where there is room in
-/// the stock. In 4 GiB with half of the pages live, to fill the stock took about 4000 at worst, to empty half of it 60,000,
-/// of the calls counted (`cargo run --release -p allocator-benches --bin instructions -- --only pages/churn-half/4g`).
+/// On x86-64, `alloc_pages` of a page that is cached takes 26 instructions, and `dealloc_pages` 28 where there is room in the
+/// cache. In 4 GiB with half of the pages live, refilling the cache took about 4000 at worst, flushing half of it 60,000, of
+/// the calls counted (`cargo run --release -p allocator-benches --bin instructions -- --only pages/churn-half/4g`).
 ///
 /// Giving back is O(log n), and O(length / 64) for the bits. A run of the length that was freed last and of the alignment
-/// that was asked for last takes no search where the one in stock is known to be the lowest. Any other request for a run
-/// first tells the tree of what is in stock, at most 64 pages and 8 runs. With several regions that keep their metadata
-/// themselves, O(regions) more.
+/// that was asked for last takes no search where the cached one is known to be the lowest. Any other request for a run first
+/// flushes the caches, at most 64 pages and 8 runs. With several regions that keep their metadata themselves, O(regions)
+/// more.
 ///
 /// # Drawbacks
 ///
 /// - A run never reaches across two regions that keep their metadata themselves, even if they are adjacent.
-/// - Single pages come from the stock, so that the page with the lowest address is not always the next.
+/// - Single pages come from the cache, so that the page with the lowest address is not always the next.
 ///
 /// # Examples
 ///
@@ -89,10 +91,10 @@ use node::Runs;
 /// ```
 pub type RadixPageAllocator<'m, const PAGE_SIZE: usize> = PageEngine<'m, FirstFit, PAGE_SIZE>;
 
-/// The run with the lowest address.
+/// The policy of [`RadixPageAllocator`]: the run with the lowest address.
 pub struct FirstFit;
 
-// SAFETY: both searches return what the summaries and the bits show to be such a run.
+// SAFETY: `find` returns what the lengths and the bits show to be such a run; every page of a block is free.
 unsafe impl Policy for FirstFit {
     const NAME: &'static str = "RadixPageAllocator";
 
@@ -101,30 +103,25 @@ unsafe impl Policy for FirstFit {
     const LOWEST_FIRST: bool = true;
 
     #[inline]
-    fn block_order(num_pages: usize, align: usize) -> Option<usize> {
-        (num_pages == align).then(|| num_pages.trailing_zeros() as usize)
+    fn block_order(num_pages: usize, align: Order) -> Option<Order> {
+        (num_pages == align.pages()).then_some(align)
     }
 
-    fn find(view: View<'_, Runs>, num_pages: usize, align: usize) -> Option<usize> {
-        if num_pages == align {
+    fn find(section: View<'_, Runs>, within: PageRange, num_pages: usize, align: Order) -> Option<PageNumber> {
+        if num_pages == align.pages() {
             // There would have been a block.
             return None;
         }
-        if align == 1 { search::first_run(view, num_pages) } else { search::first_aligned_run(view, num_pages, align) }
+        if align == Order::new(0) {
+            search::first_run(section, within, num_pages)
+        } else {
+            search::first_aligned_run(section, within, num_pages, align)
+        }
     }
-}
 
-impl<const PAGE_SIZE: usize> RadixPageAllocator<'_, PAGE_SIZE> {
-    /// The length of the longest run of free pages, in pages.
-    ///
-    /// O(regions); while pages or blocks are in stock, O(length / 64) more for the runs that each of them is part of.
-    #[must_use]
-    pub fn largest_free_run(&self) -> usize {
-        let known = self.views().map(|view| {
-            let (top, roots) = view.roots();
-            let runs = [0, 1].map(|index| view.node(top, roots.first + index));
-            runs[0].longest.max(runs[1].longest).max(runs[0].end + runs[1].start)
-        });
-        known.chain(self.stocked_runs()).max().unwrap_or(0)
+    fn longest_run(section: View<'_, Runs>) -> Option<usize> {
+        let (top, roots) = section.roots();
+        let [first, second] = [roots.first, roots.first.next()].map(|root| section.node(top, root));
+        Some(first.longest.max(second.longest).max(first.end + second.start))
     }
 }

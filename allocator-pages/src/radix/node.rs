@@ -1,8 +1,8 @@
-//! What the radix tree knows of a node: three runs of free pages.
+//! What the radix engine keeps of a node: the lengths of three runs of free pages.
 
 use crate::leaf::{LEAF_PAGES, LeafBits, starts_of_runs};
-use crate::tree::shape::LEVELS;
-use crate::tree::{Node, node_pages};
+use crate::tree::Node;
+use crate::tree::shape::{LEVELS, node_pages};
 
 /// The lengths of three runs of free pages in a node, in pages.
 ///
@@ -47,13 +47,13 @@ impl Node for Runs {
 
     const TAKEN: Self = Self { start: 0, longest: 0, end: 0 };
 
-    fn free(pages: usize) -> Self {
-        Self { start: pages, longest: pages, end: pages }
+    fn free(num_pages: usize) -> Self {
+        Self { start: num_pages, longest: num_pages, end: num_pages }
     }
 
-    fn of_leaf(leaf: &LeafBits) -> Self {
+    fn of_leaf(bits: &LeafBits) -> Self {
         let (mut start, mut longest, mut current) = (None, 0, 0);
-        for &word in leaf {
+        for &word in bits {
             if word == u64::MAX {
                 current += 64;
                 continue;
@@ -137,6 +137,9 @@ mod tests {
 
     use std::vec::Vec;
 
+    use rand::rngs::SmallRng;
+    use rand::{Rng, SeedableRng};
+
     use super::*;
 
     /// The three runs of a list of flags.
@@ -151,11 +154,13 @@ mod tests {
 
     #[test]
     fn the_runs_of_leafs_and_of_their_parent_are_those_of_the_flags() {
-        let mut rng = fastrand::Rng::with_seed(allocator_conformance::seed());
+        let mut rng = SmallRng::seed_from_u64(allocator_conformance::seed());
         for round in 0..if cfg!(miri) { 1 } else { 300 } {
             let density = 1 << (round % 11);
             let flags: Vec<bool> = (0..8 * LEAF_PAGES)
-                .map(|page| if rng.u8(0..9) == 0 { page / 700 % 2 == 0 } else { rng.usize(0..density) != 0 })
+                .map(
+                    |page| if rng.random_ratio(1, 9) { page / 700 % 2 == 0 } else { rng.random_range(0..density) != 0 },
+                )
                 .collect();
             let flags: Vec<bool> = if round % 5 == 0 {
                 flags.iter().enumerate().map(|(page, &free)| (page / LEAF_PAGES).is_multiple_of(3) || free).collect()
@@ -164,10 +169,10 @@ mod tests {
             };
             let children: [Runs; 8] = core::array::from_fn(|index| {
                 let flags = &flags[index * LEAF_PAGES..][..LEAF_PAGES];
-                let leaf = core::array::from_fn(|word| {
-                    (0..64).fold(0, |bits, bit| bits | u64::from(flags[word * 64 + bit]) << bit)
+                let bits: LeafBits = core::array::from_fn(|word| {
+                    (0..64).fold(0, |word_bits, bit| word_bits | u64::from(flags[word * 64 + bit]) << bit)
                 });
-                let runs = Runs::of_leaf(&leaf);
+                let runs = Runs::of_leaf(&bits);
                 assert_eq!(runs, runs_of(flags));
                 runs
             });

@@ -1,63 +1,68 @@
 //! The search for the first run that is long enough.
 
+use super::node::Runs;
 use crate::engine::policy::View;
 use crate::leaf::{LEAF_PAGES, find_run};
-use crate::tree::node_pages;
-use allocator_core::address::align_up;
+use crate::page::{Order, PageNumber, PageRange};
+use crate::tree::shape::{NodeIndex, node_pages};
 
-use super::node::Runs;
-
-/// The first page of the lowest free run of at least `num_pages` pages. O(levels).
-pub(super) fn first_run(view: View<'_, Runs>, num_pages: usize) -> Option<usize> {
-    first_run_from(view, num_pages, 0)
+/// The first page of the lowest run of `num_pages` free pages in `within`. O(levels).
+pub(super) fn first_run(view: View<'_, Runs>, within: PageRange, num_pages: usize) -> Option<PageNumber> {
+    let first = first_run_from(view, num_pages, within.start)?;
+    (first.checked_add(num_pages)? <= within.end).then_some(first)
 }
 
-/// The first page of the lowest run of `num_pages` free pages that is a multiple of `align`.
+/// The first page of the lowest run of `num_pages` free pages in `within`, at a multiple of `align`.
 ///
 /// O(levels) for each run that is long enough and has no such page in the right place, or for each multiple of `align`,
 /// whichever are fewer.
-pub(super) fn first_aligned_run(view: View<'_, Runs>, num_pages: usize, align: usize) -> Option<usize> {
-    let end = view.window().end;
-    let mut from = 0;
+pub(super) fn first_aligned_run(
+    view: View<'_, Runs>,
+    within: PageRange,
+    num_pages: usize,
+    align: Order,
+) -> Option<PageNumber> {
+    let end = within.end.min(view.pages().end);
+    let mut from = within.start;
     loop {
-        let page = align_up(first_run_from(view, num_pages, from)?, align)?;
-        let behind = page.checked_add(num_pages).filter(|&behind| behind <= end)?;
-        match view.next_taken(page..behind) {
-            None => return Some(page),
+        let first = first_run_from(view, num_pages, from)?.align_up(align)?;
+        let run = PageRange::new(first, first.checked_add(num_pages).filter(|&behind| behind <= end)?);
+        match view.first_taken(run) {
+            None => return Some(first),
             // No run with that page in it will do, and the next place to start one is a multiple of `align`.
-            Some(taken) => from = align_up(taken + 1, align)?,
+            Some(taken) => from = (taken + 1).align_up(align)?,
         }
     }
 }
 
 /// A search from left to right.
-struct Search<'z> {
-    view: View<'z, Runs>,
+struct Search<'s> {
+    view: View<'s, Runs>,
     num_pages: usize,
-    /// Pages below are not looked at.
+    /// The search looks at no page below.
     from: usize,
-    /// The free pages in front of where the search is.
+    /// The number of free pages right in front of where the search is.
     carry: usize,
 }
 
 /// The first page of the lowest run of at least `num_pages` pages that are free and not below `from`. O(levels).
-fn first_run_from(view: View<'_, Runs>, num_pages: usize, from: usize) -> Option<usize> {
+fn first_run_from(view: View<'_, Runs>, num_pages: usize, from: PageNumber) -> Option<PageNumber> {
     let (top, roots) = view.roots();
-    let mut search = Search { view, num_pages, from, carry: 0 };
-    (roots.first..roots.end()).find_map(|root| search.node(top, root, view.node(top, root)))
+    let mut search = Search { view, num_pages, from: from.get(), carry: 0 };
+    roots.iter().find_map(|root| search.node(top, root, view.node(top, root)))
 }
 
 impl Search<'_> {
     /// Looks at a node, and at the run that reaches into it.
     #[inline]
-    fn node(&mut self, level: usize, node: usize, runs: Runs) -> Option<usize> {
+    fn node(&mut self, level: usize, node: NodeIndex, runs: Runs) -> Option<PageNumber> {
         let pages = node_pages(level);
-        let first = node.checked_mul(pages)?;
+        let first = node.first_page(level)?;
         if self.from > first {
             return if self.from < first.saturating_add(pages) { self.inside(level, node) } else { None };
         }
         if self.carry + runs.start >= self.num_pages {
-            return Some(first - self.carry);
+            return Some(PageNumber::new(first - self.carry));
         }
         if runs.longest >= self.num_pages {
             return self.inside(level, node);
@@ -67,21 +72,25 @@ impl Search<'_> {
     }
 
     /// Looks at the children of a node, or at the bits of a leaf.
-    fn inside(&mut self, level: usize, node: usize) -> Option<usize> {
+    fn inside(&mut self, level: usize, node: NodeIndex) -> Option<PageNumber> {
         if level == 0 {
             return self.leaf(node);
         }
-        (8 * node..8 * node + 8).find_map(|child| self.node(level - 1, child, self.view.node(level - 1, child)))
+        (0..8).find_map(|sibling| {
+            let child = node.child(sibling);
+            self.node(level - 1, child, self.view.node(level - 1, child))
+        })
     }
 
-    /// A leaf that holds a run that is long enough, or whose first pages are not to be looked at.
-    fn leaf(&mut self, leaf: usize) -> Option<usize> {
+    /// Looks at the bits of a leaf that has a run that is long enough, or whose first pages the search passes over.
+    fn leaf(&mut self, node: NodeIndex) -> Option<PageNumber> {
+        let leaf = node.leaf();
         let bits = self.view.leaf(leaf);
-        let from = self.from.saturating_sub(leaf * LEAF_PAGES);
+        let from = self.from.saturating_sub(leaf.first_page().get());
         let found = find_run(&bits, self.num_pages, from);
         let whole = bits.iter().rev().take_while(|&&word| word == u64::MAX).count();
         let rest = bits.iter().rev().nth(whole).map_or(0, |word| word.leading_ones() as usize);
         self.carry = (64 * whole + rest).min(LEAF_PAGES - from);
-        found.map(|page| leaf * LEAF_PAGES + page)
+        found.map(|page| leaf.first_page() + page)
     }
 }

@@ -1,111 +1,175 @@
-//! Which pages of a section are managed: extents of page numbers, sorted, none touching another.
+//! Which pages of a section are managed: extents, sorted by address, none of which touches another.
 
-use core::ops::Range;
+use core::ptr::NonNull;
+use core::slice;
 
 use allocator_core::error::{AllocError, AllocResult};
 
-/// Managed pages `start..end`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Extent {
-    start: usize,
-    end: usize,
-}
+use crate::page::{PageNumber, PageRange};
 
-/// The extents of a section.
+/// The extents of a section, at the end of its metadata.
+///
+/// ```text
+///          end - len                 end
+///   ┌──────────┬──────────┬──────────┐
+///   │ extent 0 │ extent 1 │ extent 2 │      a further one takes the place in front of the first
+///   └──────────┴──────────┴──────────┘
+/// ```
 ///
 /// # Invariants
 ///
-/// - `extents[..len]` ascend; each has a page; between two of them there is a page that is not managed.
-#[derive(Clone, Debug)]
+/// - The `len` extents in front of `end` are initialised and belong to this value.
+/// - They ascend; each has a page; between two of them there is a page that is not managed.
+#[derive(Debug)]
 pub(crate) struct Extents {
     len: usize,
-    extents: [Extent; Self::MOST],
+    end: NonNull<PageRange>,
 }
 
 impl Extents {
-    /// How many disjoint extents a section can tell apart.
-    pub(crate) const MOST: usize = 64;
-
-    pub(crate) const fn new() -> Self {
-        Self { len: 0, extents: [Extent { start: 0, end: 0 }; Self::MOST] }
+    /// No extents, with room in front of `end`.
+    pub(super) const fn new(end: NonNull<PageRange>) -> Self {
+        Self { len: 0, end }
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = Range<usize>> + '_ {
-        self.extents[..self.len].iter().map(|extent| extent.start..extent.end)
+    #[inline]
+    pub(crate) fn as_slice(&self) -> &[PageRange] {
+        // SAFETY: the extents are initialised, and shared as the value is.
+        unsafe { slice::from_raw_parts(self.end.as_ptr().sub(self.len), self.len) }
+    }
+
+    /// The extents, and room for one more in front of them if `more` is 1.
+    ///
+    /// # Safety
+    ///
+    /// What lies in front is the value's own, and initialised.
+    unsafe fn as_mut_slice(&mut self, more: usize) -> &mut [PageRange] {
+        // SAFETY: the extents are initialised, the caller vouches for one more, and both are borrowed as the value is.
+        unsafe { slice::from_raw_parts_mut(self.end.as_ptr().sub(self.len + more), self.len + more) }
+    }
+
+    fn set(&mut self, index: usize, extent: PageRange) {
+        // SAFETY: no more than the extents.
+        unsafe { self.as_mut_slice(0)[index] = extent };
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// All pages from the first that is managed to the last; none where none is.
+    pub(crate) fn hull(&self) -> PageRange {
+        match self.as_slice() {
+            [] => PageRange::EMPTY,
+            [first, .., last] => PageRange::new(first.start, last.end),
+            [only] => *only,
+        }
     }
 
     /// The number of extents that end at or below `page`. O(log n).
-    fn below(&self, page: usize) -> usize {
-        self.extents[..self.len].partition_point(|extent| extent.end <= page)
+    fn below(&self, page: PageNumber) -> usize {
+        self.as_slice().partition_point(|extent| extent.end <= page)
     }
 
-    /// Whether all of `pages` is managed. O(log n), O(1) where there is one extent.
+    /// The extent that `page` lies in. O(log n).
+    pub(crate) fn around(&self, page: PageNumber) -> Option<PageRange> {
+        self.as_slice().get(self.below(page)).copied().filter(|extent| extent.start <= page)
+    }
+
+    /// Whether all of `pages`, at least one, are managed. O(log n), O(1) where there is one extent.
     #[inline]
-    pub(crate) fn contain(&self, pages: &Range<usize>) -> bool {
-        let index = if self.len == 1 { 0 } else { self.below(pages.start) };
-        index < self.len && self.extents[index].start <= pages.start && pages.end <= self.extents[index].end
+    pub(crate) fn contain(&self, pages: PageRange) -> bool {
+        let extents = self.as_slice();
+        let index = if extents.len() == 1 { 0 } else { self.below(pages.start) };
+        extents.get(index).is_some_and(|extent| extent.covers(pages))
     }
 
     /// Whether any of `pages` is managed. O(log n).
-    pub(crate) fn overlap(&self, pages: &Range<usize>) -> bool {
-        let index = self.below(pages.start);
-        index < self.len && self.extents[index].start < pages.end
+    pub(crate) fn overlap(&self, pages: PageRange) -> bool {
+        self.as_slice().get(self.below(pages.start)).is_some_and(|extent| extent.start < pages.end)
     }
 
-    /// Adds pages none of which is managed.
+    /// Adds pages none of which is managed, where that makes no more than `most` extents. O(n).
     ///
     /// # Errors
     ///
-    /// [`AllocError::NoMemory`] when there are too many extents.
-    pub(crate) fn insert(&mut self, pages: Range<usize>) -> AllocResult {
-        let index = self.extents[..self.len].partition_point(|extent| extent.end < pages.start);
-        let joins_below = index < self.len && self.extents[index].end == pages.start;
-        let above = index + usize::from(joins_below);
-        let joins_above = above < self.len && self.extents[above].start == pages.end;
-        match (joins_below, joins_above) {
-            (true, true) => {
-                self.extents[index].end = self.extents[above].end;
-                self.remove_at(above);
-            }
-            (true, false) => self.extents[index].end = pages.end,
-            (false, true) => self.extents[above].start = pages.start,
-            (false, false) => self.insert_at(index, Extent { start: pages.start, end: pages.end })?,
-        }
-        Ok(())
-    }
-
-    /// Takes out pages all of which lie in one extent.
+    /// [`AllocError::NoMemory`] where it would make more; nothing has changed.
     ///
-    /// # Errors
+    /// # Safety
     ///
-    /// [`AllocError::NoMemory`] when that makes too many extents.
-    pub(crate) fn remove(&mut self, pages: Range<usize>) -> AllocResult {
-        let index = self.below(pages.start);
-        let Extent { start, end } = self.extents[index];
-        match (start == pages.start, end == pages.end) {
-            (true, true) => self.remove_at(index),
-            (true, false) => self.extents[index].start = pages.end,
-            (false, true) => self.extents[index].end = pages.start,
-            (false, false) => {
-                self.insert_at(index + 1, Extent { start: pages.end, end })?;
-                self.extents[index].end = pages.start;
-            }
-        }
-        Ok(())
-    }
-
-    fn insert_at(&mut self, index: usize, extent: Extent) -> AllocResult {
-        if self.len == Self::MOST {
+    /// `most` extents fit in front of `end`, in words that are initialised and belong to this value.
+    pub(super) unsafe fn insert(&mut self, pages: PageRange, most: usize) -> AllocResult {
+        let extents = self.as_slice();
+        let index = extents.partition_point(|extent| extent.end < pages.start);
+        let below = extents.get(index).copied().filter(|below| below.end == pages.start);
+        let above = extents.get(index + usize::from(below.is_some())).copied().filter(|above| above.start == pages.end);
+        let len = self.len + 1 - usize::from(below.is_some()) - usize::from(above.is_some());
+        if len > most {
             return Err(AllocError::NoMemory);
         }
-        self.extents.copy_within(index..self.len, index + 1);
-        self.extents[index] = extent;
-        self.len += 1;
+        match (below, above) {
+            (Some(below), Some(above)) => {
+                self.set(index + 1, PageRange::new(below.start, above.end));
+                self.remove_at(index);
+            }
+            (Some(below), None) => self.set(index, PageRange::new(below.start, pages.end)),
+            (None, Some(above)) => self.set(index, PageRange::new(pages.start, above.end)),
+            // SAFETY: one more makes no more than `most`; passed on from the caller.
+            (None, None) => unsafe { self.insert_at(index, pages) },
+        }
         Ok(())
     }
 
+    /// Takes out pages all of which lie in one extent, where that makes no more than `most` extents. O(n).
+    ///
+    /// # Errors
+    ///
+    /// [`AllocError::NoMemory`] where it would make more; nothing has changed.
+    ///
+    /// # Safety
+    ///
+    /// As for [`insert`](Self::insert).
+    pub(super) unsafe fn remove(&mut self, pages: PageRange, most: usize) -> AllocResult {
+        let index = self.below(pages.start);
+        let extent = self.as_slice()[index];
+        let below = PageRange::new(extent.start, pages.start);
+        let above = PageRange::new(pages.end, extent.end);
+        match (below.is_empty(), above.is_empty()) {
+            (true, true) => self.remove_at(index),
+            (true, false) => self.set(index, above),
+            (false, true) => self.set(index, below),
+            (false, false) if self.len >= most => return Err(AllocError::NoMemory),
+            (false, false) => {
+                // SAFETY: one more makes no more than `most`; passed on from the caller.
+                unsafe { self.insert_at(index, below) };
+                self.set(index + 1, above);
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts an extent in, so that it becomes number `index`.
+    ///
+    /// # Safety
+    ///
+    /// There is room for one more in front of the extents, in words that are initialised and belong to this value.
+    unsafe fn insert_at(&mut self, index: usize, extent: PageRange) {
+        // SAFETY: passed on from the caller.
+        let extents = unsafe { self.as_mut_slice(1) };
+        extents.copy_within(1..index + 1, 0);
+        extents[index] = extent;
+        self.len += 1;
+    }
+
+    /// Takes extent number `index` out.
     fn remove_at(&mut self, index: usize) {
-        self.extents.copy_within(index + 1..self.len, index);
+        // SAFETY: no more than the extents.
+        let extents = unsafe { self.as_mut_slice(0) };
+        extents.copy_within(0..index, 1);
         self.len -= 1;
     }
 }
@@ -117,40 +181,64 @@ mod tests {
     use std::vec;
     use std::vec::Vec;
 
+    use rand::rngs::SmallRng;
+    use rand::{Rng, SeedableRng};
+
     use super::*;
+
+    const MOST: usize = 30;
+
+    fn range(start: usize, end: usize) -> PageRange {
+        PageRange::new(PageNumber::new(start), PageNumber::new(end))
+    }
+
+    /// The runs of flags that are set.
+    fn runs_of(managed: &[bool]) -> Vec<PageRange> {
+        let mut runs: Vec<PageRange> = Vec::new();
+        for page in (0..managed.len()).filter(|&page| managed[page]) {
+            match runs.last_mut() {
+                Some(run) if run.end == PageNumber::new(page) => run.end = PageNumber::new(page + 1),
+                _ => runs.push(range(page, page + 1)),
+            }
+        }
+        runs
+    }
 
     #[test]
     fn extents_are_what_a_flag_for_each_page_says() {
-        let mut rng = fastrand::Rng::with_seed(allocator_conformance::seed());
+        let mut rng = SmallRng::seed_from_u64(allocator_conformance::seed());
         for _ in 0..if cfg!(miri) { 1 } else { 200 } {
-            let (mut extents, mut managed) = (Extents::new(), vec![false; 300]);
-            for _ in 0..if cfg!(miri) { 30 } else { 400 } {
-                let start = rng.usize(0..290);
-                let pages = start..start + rng.usize(1..10);
-                let flags = &managed[pages.clone()];
-                assert_eq!(extents.contain(&pages), flags.iter().all(|&flag| flag));
-                assert_eq!(extents.overlap(&pages), flags.iter().any(|&flag| flag));
-                let before = extents.clone();
-                let changed = match (extents.contain(&pages), extents.overlap(&pages)) {
-                    (true, _) => extents.remove(pages.clone()).map(|()| false),
-                    (_, false) => extents.insert(pages.clone()).map(|()| true),
+            let mut room = vec![PageRange::EMPTY; MOST];
+            let mut extents = Extents::new(NonNull::new(room.as_mut_ptr_range().end).unwrap());
+            let mut managed = vec![false; 300];
+            for _ in 0..if cfg!(miri) { 60 } else { 400 } {
+                let start = rng.random_range(0..290);
+                let end = start + rng.random_range(1..10);
+                let (pages, flags) = (range(start, end), &managed[start..end]);
+                assert_eq!(extents.contain(pages), flags.iter().all(|&flag| flag));
+                assert_eq!(extents.overlap(pages), flags.iter().any(|&flag| flag));
+                let around = runs_of(&managed).into_iter().find(|extent| extent.contains(pages.start));
+                assert_eq!(extents.around(pages.start), around);
+                let before = extents.as_slice().to_vec();
+                // SAFETY: `MOST` extents fit in front of the end of `room`.
+                let changed = match (extents.contain(pages), extents.overlap(pages)) {
+                    (true, _) => unsafe { extents.remove(pages, MOST).map(|()| false) },
+                    (_, false) => unsafe { extents.insert(pages, MOST).map(|()| true) },
                     _ => continue,
                 };
                 match changed {
-                    Ok(flag) => managed[pages].fill(flag),
+                    Ok(flag) => managed[start..end].fill(flag),
                     Err(error) => {
-                        assert_eq!((error, before.len), (AllocError::NoMemory, Extents::MOST));
-                        assert!(before.iter().eq(extents.iter()), "nothing has changed");
+                        assert_eq!((error, before.len()), (AllocError::NoMemory, MOST));
+                        assert_eq!(extents.as_slice(), before, "nothing has changed");
                     }
                 }
-                let mut runs: Vec<Range<usize>> = Vec::new();
-                for page in (0..managed.len()).filter(|&page| managed[page]) {
-                    match runs.last_mut() {
-                        Some(run) if run.end == page => run.end += 1,
-                        _ => runs.push(page..page + 1),
-                    }
-                }
-                assert!(extents.iter().eq(runs), "{extents:?}");
+                let runs = runs_of(&managed);
+                assert_eq!(extents.as_slice(), runs);
+                let hull = runs
+                    .first()
+                    .map_or(PageRange::EMPTY, |first| range(first.start.get(), runs[runs.len() - 1].end.get()));
+                assert_eq!(extents.hull(), hull);
             }
         }
     }

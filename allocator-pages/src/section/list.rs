@@ -1,12 +1,12 @@
-//! The sections of an allocator, a list sorted by address: the one place where they are reached through their pointers.
+//! The sections of an engine, a list sorted by address: the one place where they are reached through their pointers.
 
-use core::ops::Range;
 use core::ptr::NonNull;
 
-use crate::section::Section;
+use super::Section;
+use crate::page::{PageNumber, PageRange};
 use crate::tree::Node;
 
-/// The sections of an allocator.
+/// The sections of an engine.
 ///
 /// # Invariants
 ///
@@ -29,14 +29,14 @@ impl<N: Node> SectionList<N> {
         core::iter::successors(self.first.map(at), move |section| section.next.map(at))
     }
 
-    /// The first section of which `holds` does.
+    /// The first section that `matches`.
     #[inline]
-    pub(crate) fn find_mut(&mut self, holds: impl Fn(&Section<N>) -> bool) -> Option<&mut Section<N>> {
+    pub(crate) fn find_mut(&mut self, matches: impl Fn(&Section<N>) -> bool) -> Option<&mut Section<N>> {
         let mut next = self.first;
         while let Some(mut section) = next {
             // SAFETY: the sections of the list are initialised, and borrowed mutably as the list is.
             let section = unsafe { section.as_mut() };
-            if holds(section) {
+            if matches(section) {
                 return Some(section);
             }
             next = section.next;
@@ -46,20 +46,29 @@ impl<N: Node> SectionList<N> {
 
     /// The section whose window `page` lies in.
     #[inline]
-    pub(crate) fn of(&self, page: usize) -> Option<&Section<N>> {
-        self.iter().find(|section| section.window.contains(&page))
+    pub(crate) fn around(&self, page: PageNumber) -> Option<&Section<N>> {
+        self.iter().find(|section| section.window().contains(page))
     }
 
     /// The section whose window `page` lies in.
     #[inline]
-    pub(crate) fn of_mut(&mut self, page: usize) -> Option<&mut Section<N>> {
-        self.find_mut(|section| section.window.contains(&page))
+    pub(crate) fn around_mut(&mut self, page: PageNumber) -> Option<&mut Section<N>> {
+        self.find_mut(|section| section.window().contains(page))
     }
 
-    /// The section of `pages`, if all of them are managed.
+    /// The section that manages all of `pages`.
     #[inline]
-    pub(crate) fn managing(&self, pages: &Range<usize>) -> Option<&Section<N>> {
-        self.of(pages.start).filter(|section| section.extents.contain(pages))
+    pub(crate) fn managing(&self, pages: PageRange) -> Option<&Section<N>> {
+        self.around(pages.start).filter(|section| section.extents().contain(pages))
+    }
+
+    /// The pages from the first to the last that a section manages; none where there are none. O(sections).
+    pub(crate) fn hull(&self) -> PageRange {
+        let hulls = || self.iter().map(|section| section.extents().hull()).filter(|hull| !hull.is_empty());
+        match (hulls().next(), hulls().last()) {
+            (Some(first), Some(last)) => PageRange::new(first.start, last.end),
+            _ => PageRange::EMPTY,
+        }
     }
 
     /// Adds a section.
@@ -68,21 +77,21 @@ impl<N: Node> SectionList<N> {
     ///
     /// The section is initialised and no one else's, and its window is disjoint from all of the list.
     pub(crate) unsafe fn link(&mut self, mut section: NonNull<Section<N>>) {
-        // SAFETY: passed on from the caller.
-        let start = unsafe { section.as_ref() }.window.start;
-        let below = self.iter().take_while(|below| below.window.start < start).count();
+        // SAFETY: initialised, as the caller promises.
+        let start = unsafe { section.as_ref() }.window().start;
+        let below = self.iter().take_while(|below| below.window().start < start).count();
         let next = match below.checked_sub(1).and_then(|last| self.nth_mut(last)) {
             None => self.first.replace(section),
             Some(last) => last.next.replace(section),
         };
-        // SAFETY: passed on from the caller; no other reference to the section is alive.
+        // SAFETY: initialised and no one else's, as the caller promises; no other reference to it is alive.
         unsafe { section.as_mut() }.next = next;
     }
 
-    /// Lets go of the sections of which `leaves` holds.
-    pub(crate) fn unlink(&mut self, leaves: impl Fn(&Section<N>) -> bool) {
+    /// Forgets the sections that `match`.
+    pub(crate) fn unlink(&mut self, matches: impl Fn(&Section<N>) -> bool) {
         loop {
-            let found = self.iter().position(&leaves);
+            let found = self.iter().position(&matches);
             let Some(index) = found else { return };
             let next = self.iter().nth(index).and_then(|section| section.next);
             match index.checked_sub(1).and_then(|below| self.nth_mut(below)) {
@@ -93,7 +102,7 @@ impl<N: Node> SectionList<N> {
     }
 
     fn nth_mut(&mut self, index: usize) -> Option<&mut Section<N>> {
-        let start = self.iter().nth(index)?.window.start;
-        self.of_mut(start)
+        let start = self.iter().nth(index)?.window().start;
+        self.around_mut(start)
     }
 }

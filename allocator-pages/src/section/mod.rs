@@ -1,63 +1,72 @@
-//! A section: pages in a row, and the metadata that tells which of them are managed and which are free.
+//! Sections: pages in a row, and the metadata that say which of them are managed and which are free.
 //!
-//! ```text
-//!   metadata of a section, in words of 64 bits
-//!   ┌────────┬─────────────────────────────┬──────────────────────────┬──────────────────────────┐
-//!   │ header │ bits, one for each page     │ orders, a byte for each  │ nodes, what the engine   │
-//!   │        │ of the section's leaves        │ node, level by level     │ adds, level by level     │
-//!   └────────┴─────────────────────────────┴──────────────────────────┴──────────────────────────┘
-//! ```
+//! [`layout`] draws the metadata.
 //!
 //! # Invariants
 //!
 //! - A bit is set iff its page is managed and free.
-//! - The tree is what follows from the bits, as it was when the tree was told last: see [`PageEngine`](crate::engine::PageEngine).
+//! - The tree follows from the bits, as they were when they were last summarized: see [`crate::engine`].
 
 use core::marker::PhantomData;
-use core::mem::size_of;
-use core::ops::Range;
 use core::ptr::NonNull;
 use core::slice;
 
-use crate::leaf::{LEAF_PAGES, LeafBits, largest_order, order_around};
-use extents::Extents;
+use allocator_core::error::AllocResult;
 
 mod extents;
+mod layout;
 pub(crate) mod list;
-use crate::tree::shape::{LEAF_WORDS, Shape, Span, most_words};
-use crate::tree::{Node, Tree, TreeMut};
 
-/// The header of a section; the other parts lie behind it.
+use extents::Extents;
+use layout::{Layout, most_words};
+
+use crate::leaf::{
+    LEAF_ORDER, LEAF_PAGES, LEAF_WORDS, LeafBits, LeafIndex, find_block, largest_order, order_around, page_in_leaf,
+};
+use crate::page::{Order, PageNumber, PageRange, PageState};
+use crate::tree::shape::{NodeIndex, NodeRange};
+use crate::tree::{Node, Tree, TreeMut, code_of};
+
+/// The header of a section; the other parts of its metadata lie behind it.
 #[derive(Debug)]
 pub(crate) struct Section<N> {
     /// The section with the next higher pages.
     pub(crate) next: Option<NonNull<Self>>,
-    /// The pages that the metadata themselves lie in, where they lie in the region; empty otherwise.
-    pub(crate) own: Range<usize>,
-    /// The pages that can be managed.
-    pub(crate) window: Range<usize>,
-    pub(crate) extents: Extents,
-    shape: Shape,
-    /// The metadata from their start, `shape.end` words.
+    /// The pages that the metadata themselves lie in, where they lie in the region, right below `window`; empty otherwise.
+    own: PageRange,
+    /// The pages that the metadata can describe, at least one.
+    window: PageRange,
+    /// The pages that are managed.
+    extents: Extents,
+    /// The first leaf above all that have ever had a managed page: so many leaves keep their bits, however many extents
+    /// there are.
+    reached: NodeIndex,
+    /// Leaves from here up have no bits, as extents lie there: `reached <= bits_end`.
+    bits_end: NodeIndex,
+    layout: Layout,
+    /// The metadata from their start, `layout.words` words.
     words: NonNull<u64>,
     node: PhantomData<N>,
 }
 
 impl<N: Node> Section<N> {
-    const HEADER_WORDS: usize = size_of::<Self>().div_ceil(8);
+    const HEADER_WORDS: usize = {
+        assert!(align_of::<Self>() <= align_of::<u64>(), "the header of a section lies at the start of words");
+        size_of::<Self>().div_ceil(size_of::<u64>())
+    };
 
     /// The most words that the metadata of `num_pages` pages can need.
     pub(crate) const fn most_words(num_pages: usize) -> usize {
-        Self::HEADER_WORDS.saturating_add(most_words(num_pages, &N::WORDS))
+        most_words(num_pages, &N::WORDS, Self::HEADER_WORDS)
     }
 
     /// The number of pages from `first` that `words` words can describe, at most `limit`. O(log² of it).
-    pub(crate) fn capacity(first: usize, words: usize, limit: usize) -> usize {
-        let fits = |pages: usize| {
-            let leaves = Span::of_pages(first, first + pages);
-            Shape::new(leaves, &N::WORDS, Self::HEADER_WORDS, words).is_some()
+    pub(crate) fn capacity(first: PageNumber, words: usize, limit: usize) -> usize {
+        let fits = |num_pages: usize| {
+            let window = PageRange::from_len(first, num_pages);
+            Layout::new(window, &N::WORDS, Self::HEADER_WORDS, words).is_some()
         };
-        let (mut low, mut high) = (0, limit.min(usize::MAX - first));
+        let (mut low, mut high) = (0, limit.min(usize::MAX - first.get()));
         while low < high {
             let middle = high - (high - low) / 2;
             if fits(middle) {
@@ -69,149 +78,169 @@ impl<N: Node> Section<N> {
         low
     }
 
-    /// Writes the metadata of a section for `window` to `words`, with no page managed but `managed`, all of it free.
-    ///
-    /// `None` where the words do not suffice. O(words).
+    /// Writes the metadata of a section for `window`, at least one page, to `words`, with no page managed. `None` where the
+    /// words do not suffice. O(words).
     ///
     /// # Safety
     ///
-    /// The words may be written, and are the section's, for as long as it is used; they are aligned for a header.
-    pub(crate) unsafe fn create(
-        words: NonNull<[u64]>,
-        window: Range<usize>,
-        managed: Range<usize>,
-        own: Range<usize>,
-    ) -> Option<NonNull<Self>> {
-        let leaves = Span::of_pages(window.start, window.end);
-        let shape = Shape::new(leaves, &N::WORDS, Self::HEADER_WORDS, words.len())?;
-        let mut extents = Extents::new();
-        extents.insert(managed.clone()).ok()?;
+    /// The words may be written, and are the section's, for as long as it is used.
+    pub(crate) unsafe fn create(words: NonNull<[u64]>, window: PageRange, own: PageRange) -> Option<NonNull<Self>> {
+        let layout = Layout::new(window, &N::WORDS, Self::HEADER_WORDS, words.len())?;
         let start = words.cast::<u64>();
+        // SAFETY: as many words as the caller lends, the end of which is no extent's.
+        let end = unsafe { start.add(layout.words) };
+        let leaves = layout.shape.leaves;
+        let section = Self {
+            next: None,
+            own,
+            window,
+            extents: Extents::new(end.cast()),
+            reached: leaves.first,
+            bits_end: leaves.end(),
+            layout,
+            words: start,
+            node: PhantomData,
+        };
         let header = start.cast::<Self>();
-        // SAFETY: the caller's words are aligned, and have room for the header.
+        // SAFETY: the caller's words have room for the header, as for all of the layout, and are aligned for it, as asserted
+        // in `HEADER_WORDS`.
         unsafe {
-            header.write(Self { next: None, own, window, extents, shape, words: start, node: PhantomData });
-        }
-        // SAFETY: as above: the parts behind the header lie in the caller's words.
-        unsafe {
-            let behind = start.add(Self::HEADER_WORDS + leaves.len * LEAF_WORDS);
-            behind.write_bytes(0, shape.end - Self::HEADER_WORDS - leaves.len * LEAF_WORDS);
-            let section = &mut *header.as_ptr();
-            section.fill_bits(start.add(Self::HEADER_WORDS), managed.clone());
-            section.told_run(managed);
+            start.write_bytes(0, layout.words);
+            header.write(section);
         }
         Some(header)
     }
 
-    /// Writes every word of bits once: those of `free` set, all others not.
+    /// The pages that the metadata lie in; empty where they lie elsewhere.
+    pub(crate) fn own(&self) -> PageRange {
+        self.own
+    }
+
+    /// The pages that the metadata can describe, where no extents lie in the way.
+    #[inline]
+    pub(crate) fn window(&self) -> PageRange {
+        self.window
+    }
+
+    /// The pages of the window that have bits.
+    #[inline]
+    pub(crate) fn pages(&self) -> PageRange {
+        let end = self.bits_end.leaf().first_page();
+        PageRange::new(self.window.start, self.window.end.min(end))
+    }
+
+    pub(crate) fn extents(&self) -> &Extents {
+        &self.extents
+    }
+
+    /// Adds pages of the window, none of which is managed; they are free. O(pages / 512), O(words) where there were many
+    /// extents and are fewer now.
     ///
-    /// # Safety
+    /// # Errors
     ///
-    /// The words of the bits start at `bits`, and may be written.
-    unsafe fn fill_bits(&self, bits: NonNull<u64>, free: Range<usize>) {
-        let first = self.shape.leaves.first * LEAF_PAGES;
-        let words = self.shape.leaves.len * LEAF_WORDS;
-        let (start, end) = (free.start - first, free.end - first);
-        let (low, high) = (start.div_ceil(64), end / 64);
-        // SAFETY: `low..high` and what is around it are words of the bits.
-        unsafe {
-            bits.write_bytes(0, low.min(words));
-            if low < high {
-                bits.add(low).write_bytes(0xff, high - low);
-            }
-            bits.add(high.max(low)).write_bytes(0, words - high.max(low));
-            if low > high {
-                // Both ends in one word.
-                *bits.as_ptr().add(high) = u64::MAX << (start % 64) & !(u64::MAX << (end % 64));
-                return;
-            }
-            if start % 64 > 0 {
-                *bits.as_ptr().add(low - 1) = u64::MAX << (start % 64);
-            }
-            if end % 64 > 0 {
-                *bits.as_ptr().add(high) = !(u64::MAX << (end % 64));
-            }
+    /// [`NoMemory`](allocator_core::AllocError::NoMemory) when there is no room for so many extents; nothing has changed.
+    pub(crate) fn add(&mut self, pages: PageRange) -> AllocResult {
+        let reached = NodeRange::of_pages(pages).end().max(self.reached);
+        let most = self.layout.extents_behind(self.layout.shape.leaves.place_of(reached));
+        // SAFETY: the words of so many extents lie behind the bits of leaves that are reached; no other leaf has a bit set.
+        unsafe { self.extents.insert(pages, most)? };
+        self.reached = reached;
+        self.place_bits_end();
+        self.set_bits(pages, PageState::Free);
+        self.summarize_run(pages);
+        Ok(())
+    }
+
+    /// Takes pages out, which lie in one extent. O(pages / 512), O(words) as for [`add`](Self::add).
+    ///
+    /// # Errors
+    ///
+    /// [`NoMemory`](allocator_core::AllocError::NoMemory) when there is no room for so many extents; nothing has changed.
+    pub(crate) fn remove(&mut self, pages: PageRange) -> AllocResult {
+        let most = self.layout.extents_behind(self.layout.shape.leaves.place_of(self.reached));
+        // SAFETY: as in `add`.
+        unsafe { self.extents.remove(pages, most)? };
+        self.place_bits_end();
+        self.set_bits(pages, PageState::Taken);
+        self.summarize_run(pages);
+        Ok(())
+    }
+
+    /// Puts the end of the bits where the extents leave room for them; bits that come back are cleared.
+    fn place_bits_end(&mut self) {
+        let leaves = self.layout.shape.leaves;
+        let (before, now) = (leaves.place_of(self.bits_end), self.layout.leaves_before(self.extents.len()));
+        self.bits_end = NodeRange { first: leaves.first, len: now }.end();
+        if now > before {
+            self.bits_mut()[before * LEAF_WORDS..].fill(0);
         }
     }
 
-    /// The first page of the first leaf: bit 0.
+    /// The page of bit 0: the first of the first leaf.
     #[inline]
-    pub(crate) fn first_page(&self) -> usize {
-        self.shape.leaves.first * LEAF_PAGES
-    }
-
-    pub(crate) fn leaves(&self) -> Span {
-        self.shape.leaves
+    pub(crate) fn first_page(&self) -> PageNumber {
+        self.layout.shape.leaves.first.leaf().first_page()
     }
 
     /// Where the bits are.
     pub(crate) fn bits_ptr(&self) -> NonNull<u64> {
-        // SAFETY: the bits lie behind the header, in the section's words.
-        unsafe { self.words.add(Self::HEADER_WORDS) }
+        // SAFETY: the bits lie in the section's words.
+        unsafe { self.words.add(self.layout.bits_at) }
     }
 
-    /// The bits of all leaves.
+    /// The number of words of the bits.
+    #[inline]
+    fn bits_words(&self) -> usize {
+        self.layout.shape.leaves.place_of(self.bits_end) * LEAF_WORDS
+    }
+
+    /// The bits of all leaves that have bits.
     #[inline]
     pub(crate) fn bits(&self) -> &[u64] {
-        // SAFETY: the words behind the header are the section's, and initialised; shared, as the section is.
-        unsafe {
-            slice::from_raw_parts(self.words.as_ptr().add(Self::HEADER_WORDS), self.shape.leaves.len * LEAF_WORDS)
-        }
+        // SAFETY: these words are the section's, and initialised; shared, as the section is.
+        unsafe { slice::from_raw_parts(self.words.as_ptr().add(self.layout.bits_at), self.bits_words()) }
     }
 
     #[inline]
     fn bits_mut(&mut self) -> &mut [u64] {
-        // SAFETY: the words behind the header are the section's, and initialised; mutably borrowed, as the section is.
-        unsafe {
-            let bits = self.words.as_ptr().add(Self::HEADER_WORDS);
-            slice::from_raw_parts_mut(bits, self.shape.leaves.len * LEAF_WORDS)
-        }
+        // SAFETY: these words are the section's, and initialised; mutably borrowed, as the section is.
+        unsafe { slice::from_raw_parts_mut(self.words.as_ptr().add(self.layout.bits_at), self.bits_words()) }
     }
 
     /// The tree. The header is at the start of the same words, which are never part of a slice.
     #[inline]
     pub(crate) fn tree(&self) -> Tree<'_> {
-        // SAFETY: as for `bits`. The offsets of the shape count from the start of the metadata.
-        let words = unsafe { slice::from_raw_parts(self.words.as_ptr().add(self.tree_at()), self.tree_words()) };
-        Tree { shape: &self.shape, words }
+        // SAFETY: as for `bits`.
+        let words =
+            unsafe { slice::from_raw_parts(self.words.as_ptr().add(self.layout.tree_at), self.layout.shape.words) };
+        Tree { shape: &self.layout.shape, words }
     }
 
     #[inline]
     fn tree_mut(&mut self) -> TreeMut<'_> {
         // SAFETY: as for `bits_mut`.
-        let words = unsafe { slice::from_raw_parts_mut(self.words.as_ptr().add(self.tree_at()), self.tree_words()) };
-        TreeMut { shape: &self.shape, words }
+        let words =
+            unsafe { slice::from_raw_parts_mut(self.words.as_ptr().add(self.layout.tree_at), self.layout.shape.words) };
+        TreeMut { shape: &self.layout.shape, words }
     }
 
-    /// The word at which the tree starts.
+    /// The bits of a leaf; none set where it has no bits.
     #[inline]
-    fn tree_at(&self) -> usize {
-        Self::HEADER_WORDS + self.shape.leaves.len * LEAF_WORDS
+    pub(crate) fn leaf(&self, leaf: LeafIndex) -> &LeafBits {
+        let at = self.layout.shape.leaves.place_of(NodeIndex::of_leaf(leaf)) * LEAF_WORDS;
+        self.bits().get(at..).and_then(<[u64]>::first_chunk).unwrap_or(&[0; LEAF_WORDS])
     }
 
+    /// Whether a page that has a bit is free.
     #[inline]
-    fn tree_words(&self) -> usize {
-        self.shape.end - self.tree_at()
-    }
-
-    /// The bits of a leaf.
-    #[inline]
-    pub(crate) fn leaf(&self, leaf: usize) -> &LeafBits {
-        let at = (leaf - self.shape.leaves.first) * LEAF_WORDS;
-        self.bits()[at..].first_chunk().unwrap_or(&[0; LEAF_WORDS])
-    }
-
-    /// Whether a page of the section is free.
-    #[inline]
-    pub(crate) fn is_free(&self, page: usize) -> bool {
+    pub(crate) fn is_free(&self, page: PageNumber) -> bool {
         let bit = page - self.first_page();
         self.bits()[bit / 64] >> (bit % 64) & 1 == 1
     }
 
-    /// The words that the bits of `pages` lie in, each with a mask of those.
-    fn masks(&self, pages: Range<usize>) -> impl Iterator<Item = (usize, u64)> + use<N> {
-        let first = self.first_page();
-        let (start, end) = (pages.start - first, pages.end - first);
+    /// The words that the bits of `pages` lie in, each with a mask of these bits.
+    fn masked_words(&self, pages: PageRange) -> impl Iterator<Item = (usize, u64)> + use<N> {
+        let (start, end) = (pages.start - self.first_page(), pages.end - self.first_page());
         (start / 64..end.div_ceil(64)).map(move |word| {
             let from = start.saturating_sub(word * 64);
             let to = (end - word * 64).min(64);
@@ -219,42 +248,34 @@ impl<N: Node> Section<N> {
         })
     }
 
-    /// Whether all of `pages`, of this section, are free. O(words).
-    pub(crate) fn all_free(&self, pages: Range<usize>) -> bool {
+    /// Whether the bits of all of `pages` say that they are in this state. O(pages / 64).
+    pub(crate) fn all_are(&self, pages: PageRange, state: PageState) -> bool {
         let bits = self.bits();
-        self.masks(pages).all(|(word, mask)| bits[word] & mask == mask)
+        self.masked_words(pages).all(|(word, mask)| bits[word] & mask == state.word() & mask)
     }
 
-    /// Whether none of `pages`, of this section, is free. O(words).
-    pub(crate) fn none_free(&self, pages: Range<usize>) -> bool {
-        let bits = self.bits();
-        self.masks(pages).all(|(word, mask)| bits[word] & mask == 0)
-    }
-
-    /// Sets or clears the bits of `pages`. O(words).
-    pub(crate) fn set_run_free(&mut self, pages: Range<usize>, free: bool) {
-        let first = self.first_page();
-        if pages.start.is_multiple_of(64) && pages.end.is_multiple_of(64) {
-            let words = (pages.start - first) / 64..(pages.end - first) / 64;
-            self.bits_mut()[words].fill(if free { u64::MAX } else { 0 });
+    /// Makes the bits of `pages` say that they are in this state. O(pages / 64).
+    pub(crate) fn set_bits(&mut self, pages: PageRange, state: PageState) {
+        let (start, end) = (pages.start - self.first_page(), pages.end - self.first_page());
+        if start.is_multiple_of(64) && end.is_multiple_of(64) {
+            self.bits_mut()[start / 64..end / 64].fill(state.word());
             return;
         }
-        let masks = self.masks(pages);
+        let words = self.masked_words(pages);
         let bits = self.bits_mut();
-        for (word, mask) in masks {
-            bits[word] = if free { bits[word] | mask } else { bits[word] & !mask };
+        for (word, mask) in words {
+            bits[word] = bits[word] & !mask | state.word() & mask;
         }
     }
 
-    /// The first page from `page` on, below `end`, whose bit is `free`. O(words).
-    pub(crate) fn next(&self, page: usize, end: usize, free: bool) -> Option<usize> {
-        if page >= end {
+    /// The first of `pages` that is in this state. O(pages / 64).
+    pub(crate) fn first_in_state(&self, pages: PageRange, state: PageState) -> Option<PageNumber> {
+        if pages.is_empty() {
             return None;
         }
-        let first = self.first_page();
-        let flip = if free { 0 } else { u64::MAX };
+        let flip = !state.word();
         let bits = self.bits();
-        let (start, end) = (page - first, end - first);
+        let (start, end) = (pages.start - self.first_page(), pages.end - self.first_page());
         let mut word = start / 64;
         let mut found = (bits[word] ^ flip) & (u64::MAX << (start % 64));
         while found == 0 {
@@ -265,11 +286,25 @@ impl<N: Node> Section<N> {
             found = bits[word] ^ flip;
         }
         let bit = word * 64 + found.trailing_zeros() as usize;
-        (bit < end).then_some(first + bit)
+        (bit < end).then_some(self.first_page() + bit)
     }
 
-    /// Where the run of free pages that ends in front of `page` starts. O(words).
-    pub(crate) fn run_start(&self, page: usize) -> usize {
+    /// The first run of free pages that begins among `pages`, as far as it lies there. O(pages / 64).
+    pub(crate) fn first_free_run(&self, pages: PageRange) -> Option<PageRange> {
+        let start = self.first_in_state(pages, PageState::Free)?;
+        let rest = PageRange::new(start, pages.end);
+        Some(PageRange::new(start, self.first_in_state(rest, PageState::Taken).unwrap_or(pages.end)))
+    }
+
+    /// The run of free pages that the free page `page` lies in. O(length / 64).
+    pub(crate) fn free_run_around(&self, page: PageNumber) -> PageRange {
+        let from_page = PageRange::new(page, self.pages().end);
+        let end = self.first_in_state(from_page, PageState::Taken).unwrap_or(from_page.end);
+        PageRange::new(self.free_run_start(page), end)
+    }
+
+    /// Where the run of free pages that ends in front of `page` starts. O(length / 64).
+    fn free_run_start(&self, page: PageNumber) -> PageNumber {
         let first = self.first_page();
         let bits = self.bits();
         let mut end = page - first;
@@ -280,46 +315,97 @@ impl<N: Node> Section<N> {
             let free = (bits[word] << shift).leading_ones() as usize;
             let in_word = 64 - shift;
             if free < in_word {
-                return first + end - free;
+                return first + (end - free);
             }
             end = word * 64;
         }
         first
     }
 
-    /// Tells the tree that a page is free, which it did not know. O(levels).
-    pub(crate) fn told_page(&mut self, page: usize) {
-        let leaf = page / LEAF_PAGES;
+    /// The first page of the lowest free block of `order` that the tree knows. O(levels).
+    pub(crate) fn find_block(&self, order: Order) -> Option<PageNumber> {
+        let leaf = self.tree().find_block(order)?;
+        self.block_in_leaf(leaf, order)
+    }
+
+    /// As [`find_block`](Self::find_block), for a block that starts with page `from`, which has a bit, or above it.
+    pub(crate) fn find_block_from(&self, order: Order, from: PageNumber) -> Option<PageNumber> {
+        if order >= LEAF_ORDER {
+            let leaf = self.tree().find_block_from(order, LeafIndex::of(from.align_up(order)?))?;
+            return Some(leaf.first_page());
+        }
+        let edge = LeafIndex::of(from);
+        if let Some(page) = find_block(self.leaf(edge), order, page_in_leaf(from)) {
+            return Some(edge.first_page() + page);
+        }
+        let behind = NodeIndex::of_leaf(edge).next().leaf();
+        let leaf = self.tree().find_block_from(order, behind)?;
+        self.block_in_leaf(leaf, order)
+    }
+
+    /// The first page of the lowest block of `order` in a leaf of which the tree says that it has one, or is the first of
+    /// those that make it up.
+    fn block_in_leaf(&self, leaf: LeafIndex, order: Order) -> Option<PageNumber> {
+        let page = if order < LEAF_ORDER { find_block(self.leaf(leaf), order, 0)? } else { 0 };
+        Some(leaf.first_page() + page)
+    }
+
+    /// Puts into the tree that a page is free, which it has as taken. O(levels).
+    pub(crate) fn summarize_page(&mut self, page: PageNumber) {
+        let leaf = LeafIndex::of(page);
         let bits = *self.leaf(leaf);
-        let order = order_around(&bits, page % LEAF_PAGES);
+        let order = order_around(&bits, page_in_leaf(page));
         let mut tree = self.tree_mut();
-        tree.raise_order(leaf, order as u8 + 1);
+        tree.raise_code(leaf, code_of(Some(order)));
         tree.set_node(leaf, N::of_leaf(&bits));
     }
 
-    /// Tells the tree what `bits` say of a leaf. O(levels).
-    pub(crate) fn told_leaf(&mut self, leaf: usize, bits: &LeafBits) {
+    /// Puts into the tree what `bits` say of a leaf. O(levels).
+    pub(crate) fn summarize_leaf(&mut self, leaf: LeafIndex, bits: &LeafBits) {
         let mut tree = self.tree_mut();
-        tree.set_order(leaf, largest_order(bits).map_or(0, |order| order as u8 + 1));
+        tree.set_code(leaf, code_of(largest_order(bits)));
         tree.set_node(leaf, N::of_leaf(bits));
     }
 
-    /// Tells the tree that the bits of `pages` have changed, all to the same. O(leaves).
-    pub(crate) fn told_run(&mut self, pages: Range<usize>) {
-        let (mut first, mut end) = (pages.start / LEAF_PAGES, pages.end.div_ceil(LEAF_PAGES));
-        if !pages.start.is_multiple_of(LEAF_PAGES) {
-            let bits = *self.leaf(first);
-            self.told_leaf(first, &bits);
+    /// Puts into the tree the bits of the leaves that `pages` lie in, which have changed, all to the same state. O(leaves).
+    pub(crate) fn summarize_run(&mut self, pages: PageRange) {
+        let (mut first, mut end) = (pages.start.get() / LEAF_PAGES, pages.end.get().div_ceil(LEAF_PAGES));
+        if !pages.start.is_aligned(LEAF_ORDER) {
+            self.summarize_leaf_from_bits(LeafIndex::new(first));
             first += 1;
         }
-        if !pages.end.is_multiple_of(LEAF_PAGES) && first < end {
+        if !pages.end.is_aligned(LEAF_ORDER) && first < end {
             end -= 1;
-            let bits = *self.leaf(end);
-            self.told_leaf(end, &bits);
+            self.summarize_leaf_from_bits(LeafIndex::new(end));
         }
         if first < end {
-            let free = self.is_free(first * LEAF_PAGES);
-            self.tree_mut().set_all::<N>(first..end, free);
+            let (first, end) = (LeafIndex::new(first), LeafIndex::new(end));
+            let state = if self.is_free(first.first_page()) { PageState::Free } else { PageState::Taken };
+            self.tree_mut().set_leaves::<N>(first, end, state);
         }
+    }
+
+    fn summarize_leaf_from_bits(&mut self, leaf: LeafIndex) {
+        let bits = *self.leaf(leaf);
+        self.summarize_leaf(leaf, &bits);
+    }
+
+    /// Whether the parts of the section fit together: its extents, its window, its bits' end.
+    pub(crate) fn validate_extents(&self) -> Result<(), &'static str> {
+        let mut at = self.window.start;
+        for &extent in self.extents.as_slice() {
+            if extent.start < at || extent.is_empty() || extent.end > self.pages().end {
+                return Err("the extents of a section are not in order");
+            }
+            at = extent.end + 1;
+        }
+        let leaves = self.layout.shape.leaves;
+        if leaves.place_of(self.bits_end) != self.layout.leaves_before(self.extents.len()) {
+            return Err("the bits of a section do not end where its extents leave room for them");
+        }
+        if self.reached > self.bits_end {
+            return Err("extents lie where the bits of pages are");
+        }
+        Ok(())
     }
 }

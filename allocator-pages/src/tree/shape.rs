@@ -1,151 +1,244 @@
-//! Where the parts of a section's metadata lie.
+//! The nodes of a section's tree: which there are, and where their summaries lie.
 //!
 //! Above the leaves stands a tree of fan-out 8. Its nodes are numbered by address: node `i` of level `l` covers the leaves
-//! `i << 3l .. (i + 1) << 3l` of the address space, so that a block that is aligned lies in one node, or is made of whole
-//! ones. A section has the nodes that its leaves need, level by level, up to the first level of one node, or of two that
-//! have different parents:
+//! `i << 3l .. (i + 1) << 3l` of the address space, so that an aligned block lies in one node, or is made of whole ones. A
+//! section has the nodes that its leaves need, level by level, up to the first level of one node, or of two that have
+//! different parents:
 //!
 //! ```text
 //!   level 2                                  │ node 0                                    │
 //!   level 1        │ node 0                  │ node 1                    │ node 2        │
 //!   level 0        │ 5 │ 6 │ 7 │ 8 │ 9 │ 10 │ 11 │ 12 │ 13 │ 14 │ 15 │ 16 │ 17 │     leaves 5..=17
 //! ```
+//!
+//! The words of a tree:
+//!
+//! ```text
+//!   ┌─────────────────────────────────┬──────────────────────────────────────────┐
+//!   │ orders: a byte for each node,   │ nodes: for each node the words that a    │
+//!   │ eight siblings a word, level by │ policy adds, level by level              │
+//!   │ level                           │                                          │
+//!   └─────────────────────────────────┴──────────────────────────────────────────┘
+//! ```
 
-use crate::leaf::{LEAF_ORDER, LEAF_PAGES};
+use core::fmt;
+
+use crate::leaf::{LEAF_ORDER, LeafIndex};
+use crate::page::{Order, PageRange};
 
 /// The most levels that a tree can have.
-pub(crate) const LEVELS: usize = (usize::BITS as usize - LEAF_ORDER).div_ceil(3) + 1;
+pub(crate) const LEVELS: usize = (usize::BITS - LEAF_ORDER.get()).div_ceil(3) as usize + 1;
 
-/// The words of a leaf's bits.
-pub(crate) const LEAF_WORDS: usize = LEAF_PAGES / 64;
-
-/// Nodes of one level with successive numbers; at least one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Span {
-    /// The number of the first.
-    pub first: usize,
-    /// How many there are.
-    pub len: usize,
+/// The order of the block that a node of this level is.
+#[must_use]
+#[inline]
+pub(crate) const fn node_order(level: usize) -> Order {
+    Order::new(LEAF_ORDER.get() + 3 * level as u32)
 }
 
-impl Span {
-    /// The leaves that the pages `first..end`, at least one, lie in.
+/// The number of pages of a node of this level.
+#[must_use]
+#[inline]
+pub(crate) const fn node_pages(level: usize) -> usize {
+    node_order(level).pages()
+}
+
+/// The number of a node within its level.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(transparent)]
+pub(crate) struct NodeIndex(usize);
+
+impl NodeIndex {
+    /// The node of level 0 that a leaf is.
+    #[inline]
+    pub(crate) const fn of_leaf(leaf: LeafIndex) -> Self {
+        Self(leaf.get())
+    }
+
+    /// The node of this level that a leaf lies in.
+    #[inline]
+    pub(crate) const fn around(leaf: LeafIndex, level: usize) -> Self {
+        Self(leaf.get() >> (3 * level))
+    }
+
+    /// The leaf that the node, of level 0, is.
+    #[inline]
+    pub(crate) const fn leaf(self) -> LeafIndex {
+        LeafIndex::new(self.0)
+    }
+
+    /// The first leaf of the node, which is of this level.
+    #[inline]
+    pub(crate) const fn first_leaf(self, level: usize) -> LeafIndex {
+        LeafIndex::new(self.0 << (3 * level))
+    }
+
+    /// The number of the node's first page, if there can be such a page.
+    #[inline]
+    pub(crate) fn first_page(self, level: usize) -> Option<usize> {
+        self.0.checked_mul(node_pages(level))
+    }
+
+    #[inline]
+    pub(crate) const fn parent(self) -> Self {
+        Self(self.0 >> 3)
+    }
+
+    /// Which of its siblings the node is, below 8.
+    #[inline]
+    pub(crate) const fn sibling(self) -> usize {
+        self.0 & 7
+    }
+
+    /// The children, by their [`sibling`](Self::sibling) numbers.
+    #[inline]
+    pub(crate) const fn child(self, sibling: usize) -> Self {
+        Self(8 * self.0 + sibling)
+    }
+
+    #[inline]
+    pub(crate) const fn next(self) -> Self {
+        Self(self.0 + 1)
+    }
+}
+
+impl fmt::Debug for NodeIndex {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "node {}", self.0)
+    }
+}
+
+/// Nodes of one level with successive numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct NodeRange {
+    pub(crate) first: NodeIndex,
+    pub(crate) len: usize,
+}
+
+impl NodeRange {
+    /// The leaves that `pages`, at least one, lie in.
     #[must_use]
-    pub(crate) const fn of_pages(first: usize, end: usize) -> Self {
-        let first_chunk = first / LEAF_PAGES;
-        Self { first: first_chunk, len: (end - 1) / LEAF_PAGES - first_chunk + 1 }
+    pub(crate) const fn of_pages(pages: PageRange) -> Self {
+        let first = LeafIndex::of(pages.start).get();
+        let last = (pages.end.get() - 1) / LEAF_ORDER.pages();
+        Self { first: NodeIndex(first), len: last - first + 1 }
+    }
+
+    /// The nodes from `first` up to, not including, `end`; none where `end` lies below.
+    #[must_use]
+    pub(crate) const fn new(first: NodeIndex, end: NodeIndex) -> Self {
+        Self { first, len: end.0.saturating_sub(first.0) }
     }
 
     /// The node behind the last.
     #[must_use]
-    pub(crate) const fn end(self) -> usize {
-        self.first + self.len
+    #[inline]
+    pub(crate) const fn end(self) -> NodeIndex {
+        NodeIndex(self.first.0 + self.len)
     }
 
-    /// The nodes one level up.
+    #[inline]
+    pub(crate) fn contains(self, node: NodeIndex) -> bool {
+        self.first <= node && node < self.end()
+    }
+
+    /// Where a node stands among these.
+    #[inline]
+    pub(crate) const fn place_of(self, node: NodeIndex) -> usize {
+        node.0 - self.first.0
+    }
+
+    pub(crate) fn iter(self) -> impl Iterator<Item = NodeIndex> {
+        (self.first.0..self.end().0).map(NodeIndex)
+    }
+
+    /// The nodes one level up that these, at least one, lie in.
     #[must_use]
     pub(crate) const fn parents(self) -> Self {
         self.ancestors(1)
     }
 
-    /// The nodes `levels` levels up.
+    /// The nodes one level up all of whose children are among these.
     #[must_use]
+    pub(crate) const fn whole_parents(self) -> Self {
+        Self::new(NodeIndex(self.first.0.div_ceil(8)), self.end().parent())
+    }
+
+    /// The nodes `levels` levels up that these, at least one, lie in.
+    #[must_use]
+    #[inline]
     pub(crate) const fn ancestors(self, levels: usize) -> Self {
-        let first = self.first >> (3 * levels);
-        Self { first, len: ((self.end() - 1) >> (3 * levels)) - first + 1 }
+        let first = self.first.0 >> (3 * levels);
+        Self { first: NodeIndex(first), len: ((self.first.0 + self.len - 1) >> (3 * levels)) - first + 1 }
     }
 
     /// Whether no level above is needed: no two nodes have the same parent.
     const fn is_top(self) -> bool {
-        self.len == 1 || self.len == 2 && self.first % 8 == 7
+        self.len == 1 || self.len == 2 && self.first.sibling() == 7
     }
 }
 
-/// The number of words that the tree and the bits of `leaves` take, if every node of level `l` has `node_words[l]` words
-/// beside the byte of its order. `None` where that is too many.
-const fn words_of(leaves: Span, node_words: &[usize; LEVELS]) -> Option<usize> {
-    let Some(mut words) = leaves.len.checked_mul(LEAF_WORDS) else { return None };
-    let (mut level, mut span) = (0, leaves);
-    loop {
-        // The orders of eight siblings share a word.
-        let row = span.parents().len + span.len * node_words[level];
-        words = match words.checked_add(row) {
-            Some(words) => words,
-            None => return None,
-        };
-        if span.is_top() {
-            return Some(words);
-        }
-        level += 1;
-        span = span.parents();
-    }
-}
-
-/// The most words that `num_pages` pages can need, wherever they lie: those of the span that reaches into the most nodes
-/// at each level.
+/// The most words that the tree above `num_leaves` leaves in a row can take, wherever they lie, if every node of level `l`
+/// has `node_words[l]` words beside the byte of its order: those of the leaves that reach into the most nodes at each level.
 #[must_use]
-pub(crate) const fn most_words(num_pages: usize, node_words: &[usize; LEVELS]) -> usize {
-    let mut len = (num_pages.saturating_add(LEAF_PAGES - 2)) / LEAF_PAGES + 1;
-    let mut words = len.saturating_mul(LEAF_WORDS);
-    let mut level = 0;
+pub(crate) const fn most_tree_words(num_leaves: usize, node_words: &[usize; LEVELS]) -> usize {
+    let mut len = num_leaves;
+    let (mut words, mut level) = (0_usize, 0);
     loop {
         let parents = (len + 6) / 8 + 1;
         words = words.saturating_add(parents + len * node_words[level]);
         if len == 1 {
             return words;
         }
-        // A span of two nodes ends in one parent, or needs none.
+        // Two nodes have one parent, or need none.
         len = if len == 2 { 1 } else { parents };
         level += 1;
     }
 }
 
-/// The parts of a section's metadata: the bits of its leaves, then the tree: for each level the orders of the nodes, one byte
-/// each, then for each level what else is known of them.
+/// The nodes of a tree, and where their summaries lie.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Shape {
-    pub(crate) leaves: Span,
+    pub(crate) leaves: NodeRange,
     pub(crate) levels: usize,
-    /// Where the levels are, in words from the start of the tree.
+    /// Where the orders of each level start, in words from the start of the tree.
     pub(crate) orders_at: [u32; LEVELS],
+    /// Where the nodes of each level start, in words from the start of the tree.
     pub(crate) nodes_at: [u32; LEVELS],
-    /// Where the tree ends, in words from the start of the metadata.
-    pub(crate) end: usize,
+    /// The number of words that the tree takes.
+    pub(crate) words: usize,
 }
 
 impl Shape {
-    /// The parts, the first of them `start` words into the metadata. `None` where they would end behind word `limit`.
-    pub(crate) fn new(leaves: Span, node_words: &[usize; LEVELS], start: usize, limit: usize) -> Option<Self> {
-        let end = words_of(leaves, node_words)?.checked_add(start)?;
-        if end > limit || u32::try_from(end).is_err() {
-            return None;
-        }
-        let mut shape = Self { leaves, levels: 0, orders_at: [0; LEVELS], nodes_at: [0; LEVELS], end };
-        let mut at = 0;
+    /// The tree above `leaves`, at least one; `None` where its offsets would not fit 32 bits.
+    pub(crate) fn new(leaves: NodeRange, node_words: &[usize; LEVELS]) -> Option<Self> {
+        let mut shape = Self { leaves, levels: 0, orders_at: [0; LEVELS], nodes_at: [0; LEVELS], words: 0 };
+        let mut at = 0_usize;
         loop {
-            let span = shape.span(shape.levels);
-            shape.orders_at[shape.levels] = at as u32;
-            at += span.parents().len;
+            let nodes = shape.nodes(shape.levels);
+            shape.orders_at[shape.levels] = u32::try_from(at).ok()?;
+            at = at.checked_add(nodes.parents().len)?;
             shape.levels += 1;
-            if span.is_top() {
+            if nodes.is_top() {
                 break;
             }
         }
         for (level, words) in node_words.iter().enumerate().take(shape.levels) {
-            shape.nodes_at[level] = at as u32;
-            at += shape.span(level).len * words;
+            shape.nodes_at[level] = u32::try_from(at).ok()?;
+            at = at.checked_add(shape.nodes(level).len.checked_mul(*words)?)?;
         }
-        debug_assert_eq!(start + leaves.len * LEAF_WORDS + at, end);
+        shape.words = at;
         Some(shape)
     }
 
     /// The nodes of a level.
     #[inline]
-    pub(crate) fn span(&self, level: usize) -> Span {
+    pub(crate) fn nodes(&self, level: usize) -> NodeRange {
         self.leaves.ancestors(level)
     }
 
     /// The level of the roots.
+    #[inline]
     pub(crate) fn top(&self) -> usize {
         self.levels - 1
     }
@@ -154,40 +247,28 @@ impl Shape {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::leaf::LEAF_PAGES;
+    use crate::page::PageNumber;
 
     const NODE_WORDS: [usize; LEVELS] = [1; LEVELS];
 
     #[test]
-    fn the_most_words_are_enough_wherever_the_pages_lie_and_needed_somewhere() {
-        let bases = [0, 1, 511, 512, 8 * 512 - 1, 64 * 512 - 1, 7 * 512 + 3, (1 << 30) - 1, (1 << 30) - 77];
-        for pages in [1, 2, 3, 511, 512, 513, 1024, 4096, 4097, 32768, 32769, 100_000, 262_144, 262_145, 1 << 20] {
-            let most = most_words(pages, &NODE_WORDS);
-            let mut needed = 0;
-            for base in bases.into_iter().chain((0..20_000).step_by(if cfg!(miri) { 15_003 } else { 7 })) {
-                let words = words_of(Span::of_pages(base, base + pages), &NODE_WORDS).unwrap();
-                assert!(words <= most, "{pages} pages from {base}: {words} words, not {most}");
-                needed = needed.max(words);
-            }
-            assert!(most - needed <= 3, "{pages} pages: {needed} words, never {most}");
-        }
-    }
-
-    #[test]
     fn the_parts_lie_one_behind_the_other() {
-        for (first, end) in [(0, 1), (511, 513), (0, 1 << 20), (12345, 9_876_543), (4095 * 512, 4097 * 512)] {
-            let shape = Shape::new(Span::of_pages(first, end), &NODE_WORDS, 10, usize::MAX).unwrap();
+        let (low, high) = (4095 * LEAF_PAGES, 4097 * LEAF_PAGES);
+        for (first, end) in [(0, 1), (511, 513), (0, 1 << 20), (12345, 9_876_543), (low, high)] {
+            let pages = PageRange::new(PageNumber::new(first), PageNumber::new(end));
+            let shape = Shape::new(NodeRange::of_pages(pages), &NODE_WORDS).unwrap();
             let mut at = 0;
             for level in 0..shape.levels {
                 assert_eq!(shape.orders_at[level] as usize, at);
-                at += shape.span(level).parents().len;
+                at += shape.nodes(level).parents().len;
             }
             for level in 0..shape.levels {
                 assert_eq!(shape.nodes_at[level] as usize, at);
-                at += shape.span(level).len;
+                at += shape.nodes(level).len;
             }
-            assert_eq!(shape.end, 10 + shape.leaves.len * LEAF_WORDS + at);
-            assert!(shape.span(shape.top()).is_top());
-            assert!(Shape::new(shape.leaves, &NODE_WORDS, 10, shape.end - 1).is_none());
+            assert_eq!(shape.words, at);
+            assert!(shape.nodes(shape.top()).is_top());
         }
     }
 }

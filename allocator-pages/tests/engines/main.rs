@@ -3,4 +3,5 @@
 #[macro_use]
 mod native;
 mod buddy;
+mod program;
 mod radix;

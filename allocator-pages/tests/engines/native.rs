@@ -1,136 +1,152 @@
-//! A random program for the native page engines: the traits' methods and what these engines have beside, at sizes where
-//! their trees have levels, against a flag for each page.
+//! The tests of a native page engine: the random program of [`program`](crate::program), and one test for each thing that
+//! once went wrong.
 
-use core::ops::Range;
-use std::collections::BTreeMap;
-use std::string::String;
-use std::vec;
-use std::vec::Vec;
+use allocator_core::{AllocResult, PageAllocator};
+use allocator_pages::{BuddyPageAllocator, RadixPageAllocator, Run};
 
-use fastrand::Rng;
+/// A page engine that can give memory back and look at itself.
+pub(crate) trait NativePages: PageAllocator {
+    /// As the engine's method.
+    fn metadata_words(num_pages: usize) -> usize;
 
-use allocator_conformance::{Config, seed};
-use allocator_core::{AllocError, AllocResult, PageAllocator};
-use allocator_pages::Run;
+    /// As the engine's method.
+    ///
+    /// # Safety
+    ///
+    /// As there.
+    unsafe fn remove_memory(&mut self, start: usize, size: usize) -> AllocResult;
 
-/// What a step answers: the text says what does not hold.
-type Outcome = Result<(), String>;
+    /// The free runs, by address.
+    fn free_runs(&self) -> Vec<Run>;
 
-/// Ends a step with a message unless the condition holds.
-macro_rules! ensure {
-    ($holds:expr, $($message:tt)+) => {
-        if !$holds {
-            return Err(std::format!($($message)+));
+    /// The length of the longest of them in pages.
+    fn largest_free_run(&self) -> usize;
+
+    /// Recounts everything.
+    fn validate(&self) -> Result<(), &'static str>;
+}
+
+macro_rules! native_pages {
+    ($($engine:ident),+) => {$(
+        impl<const PAGE_SIZE: usize> NativePages for $engine<'_, PAGE_SIZE> {
+            fn metadata_words(num_pages: usize) -> usize {
+                Self::metadata_words(num_pages)
+            }
+
+            unsafe fn remove_memory(&mut self, start: usize, size: usize) -> AllocResult {
+                // SAFETY: the same contract.
+                unsafe { self.remove_memory(start, size) }
+            }
+
+            fn free_runs(&self) -> Vec<Run> {
+                self.free_runs().collect()
+            }
+
+            fn largest_free_run(&self) -> usize {
+                self.largest_free_run()
+            }
+
+            fn validate(&self) -> Result<(), &'static str> {
+                self.validate()
+            }
         }
-    };
+    )+};
+}
+
+native_pages!(RadixPageAllocator, BuddyPageAllocator);
+
+/// Memory of so many pages for an engine that keeps its metadata in regions, and the number of the first.
+pub(crate) fn memory(num_pages: usize, page_size: usize) -> (Vec<u64>, usize) {
+    let mut memory = vec![0xdead_beef_dead_beef_u64; (num_pages + 1) * page_size / 8];
+    let first = memory.as_mut_ptr().expose_provenance().div_ceil(page_size);
+    (memory, first)
 }
 
 /// The tests of a native page engine, in a module of the given name: `$engine<'m, PAGE_SIZE>` is the engine, and the
-/// [`NativeRun`](crate::native::NativeRun) says which run of several pages it must take.
+/// [`NativeRun`](crate::program::NativeRun) says which run of several pages it must take.
 macro_rules! native_page_conformance {
     ($name:ident, $engine:ident, $run:expr) => {
         #[cfg(test)]
         mod $name {
             use super::$engine;
-            use allocator_core::{AllocError, AllocResult, BaseAllocator, PageAllocator};
-            use allocator_pages::Run;
-            use $crate::native::{NativeOptions, NativePages, NativeRun, native_program};
+            use allocator_core::{AllocError, BaseAllocator, PageAllocator};
+            use $crate::native::memory;
+            use $crate::program::{Metadata, NativeOptions, NativeRun, native_program};
 
             const PAGE: usize = 4096;
 
+            /// The words that suffice for one more range of managed pages.
+            const RANGE_WORDS: usize = 3;
+
             type Frames<'m> = $engine<'m, PAGE>;
 
-            /// The engine, for the suite.
-            struct Native<'m>(Frames<'m>);
-
-            impl BaseAllocator for Native<'_> {
-                unsafe fn init(&mut self, start: usize, size: usize) -> AllocResult {
-                    // SAFETY: passed on from the caller.
-                    unsafe { self.0.init(start, size) }
-                }
-
-                unsafe fn add_memory(&mut self, start: usize, size: usize) -> AllocResult {
-                    // SAFETY: passed on from the caller.
-                    unsafe { self.0.add_memory(start, size) }
-                }
+            /// Adds pages, which are numbers, or memory of the test.
+            fn add(frames: &mut Frames<'_>, first: usize, num_pages: usize) -> Result<(), AllocError> {
+                // SAFETY: page frames are numbers here, or memory that outlives the engine.
+                let answer = unsafe { frames.add_memory(first * PAGE, num_pages * PAGE) };
+                frames.validate().unwrap();
+                answer
             }
 
-            // SAFETY: the methods of the engine.
-            unsafe impl PageAllocator for Native<'_> {
-                const PAGE_SIZE: usize = PAGE;
-
-                fn alloc_pages(&mut self, num_pages: usize, align_pow2: usize) -> AllocResult<usize> {
-                    self.0.alloc_pages(num_pages, align_pow2)
-                }
-
-                fn alloc_pages_at(&mut self, base: usize, num_pages: usize, align_pow2: usize) -> AllocResult<usize> {
-                    self.0.alloc_pages_at(base, num_pages, align_pow2)
-                }
-
-                fn dealloc_pages(&mut self, pos: usize, num_pages: usize) -> AllocResult {
-                    self.0.dealloc_pages(pos, num_pages)
-                }
-
-                fn total_pages(&self) -> usize {
-                    self.0.total_pages()
-                }
-
-                fn used_pages(&self) -> usize {
-                    self.0.used_pages()
-                }
-
-                fn available_pages(&self) -> usize {
-                    self.0.available_pages()
-                }
+            /// Removes pages.
+            fn remove(frames: &mut Frames<'_>, first: usize, num_pages: usize) -> Result<(), AllocError> {
+                // SAFETY: nobody uses the pages.
+                let answer = unsafe { frames.remove_memory(first * PAGE, num_pages * PAGE) };
+                frames.validate().unwrap();
+                answer
             }
 
-            impl NativePages for Native<'_> {
-                unsafe fn remove_memory(&mut self, start: usize, size: usize) -> AllocResult {
-                    // SAFETY: passed on from the caller.
-                    unsafe { self.0.remove_memory(start, size) }
-                }
-
-                fn free_runs(&self) -> Vec<Run> {
-                    self.0.free_runs().collect()
-                }
-
-                fn largest_free_run(&self) -> usize {
-                    self.0.largest_free_run()
-                }
-
-                fn validate(&self) -> Result<(), &'static str> {
-                    self.0.validate()
-                }
+            /// The page that the engine allocates within the pages `from..to`.
+            fn alloc_in(
+                frames: &mut Frames<'_>,
+                from: usize,
+                to: usize,
+                num_pages: usize,
+                align: usize,
+            ) -> Result<usize, AllocError> {
+                let answer = frames.alloc_pages_in(from * PAGE..=to * PAGE - 1, num_pages, align * PAGE);
+                frames.validate().unwrap();
+                answer.map(|address| address / PAGE)
             }
 
-            fn options(first: usize, pages: usize) -> NativeOptions {
+            fn options(first: usize, pages: usize, metadata: Metadata) -> NativeOptions {
                 let steps = allocator_conformance::steps(if cfg!(miri) { 10 } else { 500 });
-                NativeOptions { pages: first..first + pages, metadata_in_regions: false, run: $run, steps }
+                NativeOptions { pages: first..first + pages, metadata, run: $run, steps }
             }
+
+            /// Aligned to every node of the trees; the pages below lie in the other half of the highest one.
+            const HIGH: usize = usize::MAX / PAGE / 8 + 1;
 
             #[test]
             fn windows_of_all_sizes_wherever_they_start() {
-                // Aligned to every node of the trees; the pages below lie in the other half of the highest one.
-                const HIGH: usize = usize::MAX / PAGE / 8 + 1;
                 let windows: &[(usize, usize)] = if cfg!(miri) {
                     &[(511, 600), (HIGH - 515, 530)]
                 } else {
-                    &[(0, 5000), (511, 1200), (8 * 512 - 1, 9000), (HIGH - 515, 3000), (HIGH, 40_000), (77, 20_000)]
+                    &[(0, 5000), (511, 1200), (8 * 512 - 1, 9000), (HIGH - 515, 3000), (HIGH, 12_000), (77, 20_000)]
                 };
                 for &(first, pages) in windows {
                     let mut words = vec![0xdead_beef_dead_beef; Frames::metadata_words(pages)];
-                    let engine = Native(Frames::with_metadata(&mut words));
-                    native_program(engine, &options(first, pages)).unwrap();
+                    let options = options(first, pages, Metadata::FromFirstRegion);
+                    native_program(Frames::with_metadata(&mut words), &options).unwrap();
+                }
+            }
+
+            #[test]
+            fn windows_with_a_base_take_a_map_in_any_order() {
+                let windows: &[(usize, usize)] =
+                    if cfg!(miri) { &[(511, 600)] } else { &[(0, 3000), (511, 6000), (HIGH - 515, 3000)] };
+                for &(first, pages) in windows {
+                    let mut words = vec![0xdead_beef_dead_beef; Frames::metadata_words(pages)];
+                    let options = options(first, pages, Metadata::FromBase);
+                    native_program(Frames::with_window(&mut words, first * PAGE), &options).unwrap();
                 }
             }
 
             #[test]
             fn metadata_in_the_regions() {
                 let pages = if cfg!(miri) { 80 } else { 6000 };
-                let mut memory = vec![0u64; (pages + 1) * PAGE / 8];
-                let first = memory.as_mut_ptr().expose_provenance().div_ceil(PAGE);
-                let options = NativeOptions { metadata_in_regions: true, ..options(first, pages) };
-                native_program(Native(Frames::new()), &options).unwrap();
+                let (_memory, first) = memory(pages, PAGE);
+                native_program(Frames::new(), &options(first, pages, Metadata::InRegions)).unwrap();
             }
 
             #[test]
@@ -158,27 +174,46 @@ macro_rules! native_page_conformance {
             }
 
             #[test]
-            fn more_extents_than_can_be_told_apart_are_refused() {
-                let mut words = vec![0; Frames::metadata_words(400)];
-                let mut frames = Frames::with_metadata(&mut words);
-                // SAFETY: page frames are numbers here.
-                let mut add = |page: usize| unsafe { frames.add_memory(page * PAGE, PAGE) };
-                for index in 0..64 {
-                    assert_eq!(add(2 * index), Ok(()), "{index}");
+            fn words_beyond_the_window_hold_ranges_beyond_64() {
+                const PAGES: usize = 2000;
+                for more in [0, 1, 50, 700] {
+                    let mut words = vec![u64::MAX; Frames::metadata_words(PAGES) + more * RANGE_WORDS];
+                    let mut frames = Frames::with_window(&mut words, 0);
+                    // The end of the window is reached, so that none of its words are to be had for ranges.
+                    assert_eq!(add(&mut frames, PAGES - 1, 1), Ok(()));
+                    let mut count = 1;
+                    let refused = (0..).map(|index| 2 * index).find(|&page| {
+                        let answer = add(&mut frames, page, 1);
+                        assert!(answer == Ok(()) || answer == Err(AllocError::NoMemory), "page {page}: {answer:?}");
+                        count += usize::from(answer.is_ok());
+                        answer.is_err()
+                    });
+                    let refused = refused.unwrap();
+                    assert!((64 + more..=64 + 4 * more + 50).contains(&count), "{count} ranges, {more} more than 64");
+                    assert_eq!((frames.total_pages(), add(&mut frames, 1, 1)), (count, Ok(())), "joins two");
+                    assert_eq!(add(&mut frames, refused, 1), Ok(()));
+                    assert_eq!(add(&mut frames, refused + 2, 1), Err(AllocError::NoMemory));
+                    assert_eq!(remove(&mut frames, 1, 1), Err(AllocError::NoMemory), "would part two");
+                    assert_eq!(remove(&mut frames, refused, 1), Ok(()));
+                    assert_eq!(remove(&mut frames, 1, 1), Ok(()));
                 }
-                assert_eq!(add(200), Err(AllocError::NoMemory));
-                assert_eq!(add(1), Ok(()), "joins two");
-                assert_eq!(add(200), Ok(()));
-                assert_eq!(add(202), Err(AllocError::NoMemory));
-                frames.validate().unwrap();
-                assert_eq!(frames.total_pages(), 66);
-                // SAFETY: as above.
-                unsafe {
-                    assert_eq!(frames.remove_memory(PAGE, PAGE), Err(AllocError::NoMemory), "would part two");
-                    assert_eq!(frames.remove_memory(200 * PAGE, PAGE), Ok(()));
-                    assert_eq!(frames.remove_memory(PAGE, PAGE), Ok(()));
+            }
+
+            #[test]
+            fn ranges_take_the_words_of_pages_that_no_region_has_reached_and_give_them_back() {
+                let mut words = vec![u64::MAX; Frames::metadata_words(100_000)];
+                let mut frames = Frames::with_window(&mut words, 0);
+                for index in 0..500 {
+                    assert_eq!(add(&mut frames, 2 * index, 1), Ok(()), "range {index}");
                 }
-                frames.validate().unwrap();
+                assert_eq!(add(&mut frames, 99_999, 1), Err(AllocError::NoMemory), "its bits are ranges");
+                assert_eq!(add(&mut frames, 200_000, 1), Err(AllocError::InvalidParam), "outside of the window");
+                assert_eq!((frames.total_pages(), frames.span()), (500, 0..=999 * PAGE - 1));
+                for index in 0..450 {
+                    assert_eq!(add(&mut frames, 2 * index + 1, 1), Ok(()));
+                }
+                assert_eq!(add(&mut frames, 99_000, 1000), Ok(()));
+                assert_eq!((frames.total_pages(), frames.largest_free_run()), (1950, 1000));
             }
 
             #[test]
@@ -198,361 +233,213 @@ macro_rules! native_page_conformance {
                         assert_eq!(frames.remove_memory(first * PAGE, 1000 * PAGE), Ok(()));
                     }
                     assert_eq!((frames.total_pages(), frames.alloc_pages(1, PAGE)), (0, Err(AllocError::NoMemory)));
+                    assert!(frames.span().is_empty());
                     frames.validate().unwrap();
                 }
             }
+
+            #[test]
+            fn a_region_below_the_first_was_refused_without_a_base() {
+                let mut words = vec![u64::MAX; Frames::metadata_words(3000)];
+                let mut frames = Frames::with_window(&mut words, 1000 * PAGE - 1);
+                assert_eq!((frames.total_pages(), frames.span().is_empty()), (0, true));
+                for (first, num_pages) in [(3000, 1000), (1000, 100), (2000, 1000), (1500, 1)] {
+                    assert_eq!(add(&mut frames, first, num_pages), Ok(()));
+                }
+                assert_eq!(add(&mut frames, 999, 2), Err(AllocError::MemoryOverlap));
+                assert_eq!(add(&mut frames, 998, 1), Err(AllocError::InvalidParam), "below the base");
+                assert_eq!(add(&mut frames, 1 << 30, 1), Err(AllocError::InvalidParam), "above the window");
+                assert_eq!((frames.total_pages(), frames.largest_free_run()), (2101, 2000));
+                assert_eq!(frames.span(), 1000 * PAGE..=4000 * PAGE - 1);
+            }
+
+            #[test]
+            fn no_base_and_no_words_panic() {
+                for base in [0, 1, usize::MAX - PAGE, usize::MAX] {
+                    for num_words in [0, 10, 1000] {
+                        let mut words = vec![0; num_words];
+                        let mut frames = Frames::with_window(&mut words, base);
+                        assert_eq!(add(&mut frames, 1 << 30, 1), Err(AllocError::InvalidParam));
+                        assert_eq!(alloc_in(&mut frames, 0, 10, 1, 1), Err(AllocError::NoMemory));
+                        assert_eq!(frames.total_pages(), 0);
+                    }
+                }
+            }
+
+            #[test]
+            fn a_region_that_held_its_metadata_could_not_be_removed_whole() {
+                let (_memory, first) = memory(700, PAGE);
+                let mut frames = Frames::new();
+                for _ in 0..3 {
+                    assert_eq!(add(&mut frames, first + 300, 400), Ok(()));
+                    assert_eq!(add(&mut frames, first, 300), Ok(()));
+                    let total = frames.total_pages();
+                    let page = frames.alloc_pages(1, PAGE).unwrap();
+                    let region = if page / PAGE < first + 300 { (first, 300) } else { (first + 300, 400) };
+                    assert_eq!(remove(&mut frames, region.0, region.1), Err(AllocError::NoMemory), "a page is in use");
+                    assert_eq!(remove(&mut frames, region.0, 1), Err(AllocError::NoMemory), "metadata in use");
+                    assert_eq!(remove(&mut frames, first, 701), Err(AllocError::InvalidParam));
+                    frames.dealloc_pages(page, 1).unwrap();
+                    assert_eq!(remove(&mut frames, region.0, 2), Err(AllocError::NoMemory), "metadata in use");
+                    assert_eq!((frames.total_pages(), frames.available_pages()), (total, total));
+                    assert_eq!(remove(&mut frames, first, 300), Ok(()));
+                    assert_eq!(remove(&mut frames, first, 300), Err(AllocError::InvalidParam), "gone already");
+                    assert_eq!(remove(&mut frames, first + 300, 400), Ok(()));
+                    assert_eq!((frames.total_pages(), frames.span().is_empty()), (0, true));
+                }
+                // Both at once, though they came apart.
+                add(&mut frames, first, 300).unwrap();
+                add(&mut frames, first + 300, 400).unwrap();
+                assert_eq!((remove(&mut frames, first, 700), frames.total_pages()), (Ok(()), 0));
+            }
+
+            #[test]
+            fn a_region_with_unaligned_ends_could_not_be_removed_as_it_came() {
+                let (_memory, first) = memory(100, PAGE);
+                let mut words = vec![0; Frames::metadata_words(200)];
+                for mut frames in [Frames::new(), Frames::with_metadata(&mut words)] {
+                    let (start, size) = (first * PAGE + 100, 90 * PAGE + 200);
+                    for _ in 0..2 {
+                        // SAFETY: the region lies in the memory of the test, and nobody uses its pages.
+                        unsafe {
+                            assert_eq!(frames.add_memory(start, size), Ok(()));
+                            assert_eq!(frames.remove_memory(start, size), Ok(()));
+                        }
+                        assert_eq!(frames.total_pages(), 0);
+                    }
+                }
+            }
+
+            #[test]
+            fn pages_of_a_balloon_could_not_come_back_to_a_region_with_its_metadata() {
+                let (_memory, first) = memory(600, PAGE);
+                let mut frames = Frames::new();
+                add(&mut frames, first, 600).unwrap();
+                let total = frames.total_pages();
+                let lowest = frames.span().start() / PAGE;
+                // All of them, from both ends and the middle, though the metadata stay.
+                let order = (0..total).map(|index| if index % 2 == 0 { index / 2 } else { total - 1 - index / 2 });
+                for page in order.clone() {
+                    assert_eq!(remove(&mut frames, lowest + page, 1), Ok(()));
+                }
+                assert_eq!((frames.total_pages(), frames.alloc_pages(1, PAGE)), (0, Err(AllocError::NoMemory)));
+                let mut left = total;
+                while left > 0 {
+                    let portion = (left / 3).max(1);
+                    left -= portion;
+                    assert_eq!(add(&mut frames, lowest + left, portion), Ok(()), "{portion} of {left}");
+                }
+                assert_eq!((frames.total_pages(), frames.largest_free_run()), (total, total));
+                // The metadata can follow the pages later, and a region can take the place of all.
+                assert_eq!(remove(&mut frames, lowest, total), Ok(()));
+                assert_eq!(remove(&mut frames, lowest, 1), Err(AllocError::InvalidParam));
+                assert_eq!(add(&mut frames, first, 600), Ok(()));
+                assert_eq!(remove(&mut frames, lowest, total), Ok(()));
+                assert_eq!(remove(&mut frames, first, lowest - first), Ok(()));
+                assert_eq!(add(&mut frames, lowest, 1), Err(AllocError::InvalidParam), "no room for metadata");
+            }
+
+            #[test]
+            fn pages_of_a_balloon_moved_a_window_that_had_none_left() {
+                let mut words = vec![0; Frames::metadata_words(1000)];
+                let mut frames = Frames::with_metadata(&mut words);
+                add(&mut frames, 5000, 1000).unwrap();
+                for page in 5000..6000 {
+                    assert_eq!(remove(&mut frames, page, 1), Ok(()));
+                }
+                for page in (5000..6000).rev() {
+                    assert_eq!(add(&mut frames, page, 1), Ok(()));
+                }
+                assert_eq!((frames.total_pages(), frames.largest_free_run()), (1000, 1000));
+            }
+
+            #[test]
+            fn a_region_that_begins_with_pages_of_a_balloon_was_refused() {
+                let (_memory, first) = memory(900, PAGE);
+                let mut frames = Frames::new();
+                add(&mut frames, first, 300).unwrap();
+                let total = frames.total_pages();
+                assert_eq!(remove(&mut frames, first + 250, 50), Ok(()));
+                assert_eq!(add(&mut frames, first + 250, 51), Err(AllocError::InvalidParam), "no room for metadata");
+                assert_eq!(frames.total_pages(), total - 50);
+                assert_eq!(add(&mut frames, first + 250, 650), Ok(()));
+                assert!(frames.total_pages() > total + 590);
+                assert_eq!(remove(&mut frames, first + 250, 650), Ok(()), "as it came");
+                assert_eq!(frames.total_pages(), total - 50);
+                assert_eq!(add(&mut frames, first + 250, 50), Ok(()));
+                assert_eq!(remove(&mut frames, first, 300), Ok(()));
+            }
+
+            #[test]
+            fn a_range_of_addresses_was_searched_place_by_place() {
+                let mut words = vec![0; Frames::metadata_words(1 << 17)];
+                let mut frames = Frames::with_metadata(&mut words);
+                add(&mut frames, 0, 1 << 17).unwrap();
+                // Every other page is in use.
+                for page in (1..1 << 17).step_by(2) {
+                    frames.alloc_pages_at(page * PAGE, 1, PAGE).unwrap();
+                }
+                // So refused at once, which place by place takes a minute.
+                for _ in 0..1000 {
+                    let answer = frames.alloc_pages_in(PAGE..=(1 << 16) * PAGE - 1, 2, PAGE);
+                    assert_eq!(answer, Err(AllocError::NoMemory));
+                }
+                assert_eq!(alloc_in(&mut frames, 4097, 5000, 1, 1), Ok(4098));
+                assert_eq!(alloc_in(&mut frames, 4097, 4098, 1, 1), Err(AllocError::NoMemory));
+            }
+
+            #[test]
+            fn within_a_range_runs_at_its_ends_count_and_no_others() {
+                let mut words = vec![0; Frames::metadata_words(4096)];
+                let mut frames = Frames::with_metadata(&mut words);
+                add(&mut frames, 0, 4096).unwrap();
+                assert_eq!(alloc_in(&mut frames, 512, 514, 2, 2), Ok(512));
+                assert_eq!(alloc_in(&mut frames, 512, 514, 1, 1), Err(AllocError::NoMemory));
+                assert_eq!(alloc_in(&mut frames, 1000, 1536, 512, 512), Ok(1024));
+                assert_eq!(alloc_in(&mut frames, 1000, 1536, 512, 512), Err(AllocError::NoMemory));
+                assert_eq!(alloc_in(&mut frames, 1030, 1600, 64, 64), Ok(1536));
+                assert_eq!(alloc_in(&mut frames, 4095, 1 << 30, 1, 1), Ok(4095));
+                assert_eq!(alloc_in(&mut frames, 4095, 1 << 30, 1, 1), Err(AllocError::NoMemory));
+                // A range that ends below the page is not one that begins there.
+                assert_eq!(alloc_in(&mut frames, 0, 2, 2, 2), Ok(0));
+                assert_eq!(alloc_in(&mut frames, 1, 2, 1, 1), Err(AllocError::NoMemory));
+            }
+
+            #[test]
+            fn a_range_of_no_address_or_of_parts_of_pages() {
+                let mut words = vec![0; Frames::metadata_words(64)];
+                let mut frames = Frames::with_metadata(&mut words);
+                add(&mut frames, 8, 64).unwrap();
+                let empty = core::ops::RangeInclusive::new(9 * PAGE, 8 * PAGE);
+                assert_eq!(frames.alloc_pages_in(empty, 1, PAGE), Err(AllocError::InvalidParam));
+                let all = 0..=usize::MAX;
+                for (num_pages, align) in [(0, PAGE), (1, 0), (1, PAGE / 2), (1, PAGE + 1)] {
+                    let answer = frames.alloc_pages_in(all.clone(), num_pages, align);
+                    assert_eq!(answer, Err(AllocError::InvalidParam), "{num_pages} at {align}");
+                }
+                for parts in [8 * PAGE + 1..=9 * PAGE + PAGE - 2, 8 * PAGE..=9 * PAGE - 2, 0..=8 * PAGE] {
+                    assert_eq!(frames.alloc_pages_in(parts, 1, PAGE), Err(AllocError::NoMemory));
+                }
+                assert_eq!(frames.alloc_pages_in(all.clone(), usize::MAX, PAGE), Err(AllocError::NoMemory));
+                let page = frames.alloc_pages_in(8 * PAGE + 1..=usize::MAX, 1, PAGE);
+                assert_eq!(page, Ok(9 * PAGE));
+                assert!(frames.alloc_pages_in(all, 1, PAGE).is_ok());
+            }
+
+            #[test]
+            fn cached_pages_runs_and_blocks_are_found_within_a_range() {
+                let mut words = vec![0; Frames::metadata_words(2048)];
+                let mut frames = Frames::with_metadata(&mut words);
+                add(&mut frames, 0, 2048).unwrap();
+                // Blocks of the order that was asked for last are cached.
+                (0..4).for_each(|_| assert!(frames.alloc_pages(512, 512 * PAGE).is_ok()));
+                for (first, num_pages) in [(7, 1), (100, 4), (1024, 512)] {
+                    frames.dealloc_pages(first * PAGE, num_pages).unwrap();
+                    frames.validate().unwrap();
+                    assert_eq!(alloc_in(&mut frames, 1, 2048, num_pages, 1), Ok(first));
+                }
+                assert_eq!(frames.available_pages(), 0);
+            }
         }
     };
-}
-
-/// A page engine that can give memory back and look at itself.
-pub(crate) trait NativePages: PageAllocator {
-    /// Takes wholly free pages out.
-    ///
-    /// # Safety
-    ///
-    /// As for the engine's method.
-    unsafe fn remove_memory(&mut self, start: usize, size: usize) -> AllocResult;
-
-    /// The free runs, by address.
-    fn free_runs(&self) -> Vec<Run>;
-
-    /// The length of the longest of them in pages.
-    fn largest_free_run(&self) -> usize;
-
-    /// Recounts everything.
-    fn validate(&self) -> Result<(), &'static str>;
-}
-
-/// What is asked of the engine.
-#[derive(Clone, Debug)]
-pub(crate) struct NativeOptions {
-    /// The pages that regions lie in. Where the engine keeps its metadata in its regions, they must be memory.
-    pub pages: Range<usize>,
-    /// Whether the engine keeps its metadata in its regions.
-    pub metadata_in_regions: bool,
-    /// Which run of several pages the engine takes.
-    pub run: NativeRun,
-    /// How many random steps are taken.
-    pub steps: usize,
-}
-
-/// Which run of several pages an engine takes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum NativeRun {
-    /// The lowest that fits.
-    FirstFit,
-    /// Any, in a free block of the next power of two that is aligned to its size.
-    Block,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Page {
-    Absent,
-    Free,
-    Taken,
-}
-
-struct Model<'a, A> {
-    engine: A,
-    options: &'a NativeOptions,
-    rng: Rng,
-    /// The pages of `options.pages`.
-    pages: Vec<Page>,
-    /// What was handed out, by its first page: that and the length.
-    live: BTreeMap<usize, usize>,
-    /// The runs that come and go over and over in the present phase, if it is one of that kind: their length, and their
-    /// alignment in pages.
-    favourite: Option<(usize, usize)>,
-}
-
-/// Drives an engine without memory through a random program, and validates it after each step.
-///
-/// # Errors
-///
-/// What was violated, with the seed.
-pub(crate) fn native_program<A: NativePages>(engine: A, options: &NativeOptions) -> Result<(), String> {
-    let seed = seed();
-    let pages = vec![Page::Absent; options.pages.len()];
-    let mut model = Model { engine, options, rng: Rng::with_seed(seed), pages, live: BTreeMap::new(), favourite: None };
-    model.run().map_err(|what| std::format!("{}={seed}: {what}", Config::SEED_VARIABLE))
-}
-
-impl<A: NativePages> Model<'_, A> {
-    fn run(&mut self) -> Outcome {
-        let len = self.pages.len();
-        // The window of an engine starts with its first region.
-        self.add(0..len / 3)?;
-        for step in 0..self.options.steps {
-            if step % 20 == 0 {
-                let favourite = (self.rng.usize(2..6), 1 << (self.rng.u32(0..4) / 2));
-                self.favourite = self.rng.bool().then_some(favourite);
-            }
-            let what = match (self.rng.u8(0..40), self.favourite) {
-                (0..14, Some((num_pages, align))) => self.alloc(num_pages, align),
-                (14..28, Some((num_pages, _))) => self.free_piece(num_pages),
-                (what, _) => self.step(what),
-            };
-            what.and_then(|()| self.check()).map_err(|what| std::format!("step {step}: {what}"))?;
-        }
-        Ok(())
-    }
-
-    /// One of 40 steps.
-    fn step(&mut self, what: u8) -> Outcome {
-        let len = self.pages.len();
-        match what {
-            0 => self.random_range(len / 4).map_or(Ok(()), |range| self.add(range)),
-            1 => self.random_range(len / 8).map_or(Ok(()), |range| self.remove(range)),
-            2 => self.remove_free_run(),
-            3 => self.alloc_at(),
-            4..=10 => self.alloc(1, 1),
-            11 | 12 => self.free_wrongly(),
-            13..=18 => self.alloc_random(),
-            19..=24 => self.alloc(512, 512),
-            25..=33 => self.free_some(),
-            34 => self.free_most(),
-            _ => self.free_part(),
-        }
-    }
-
-    fn check(&self) -> Outcome {
-        self.engine.validate()?;
-        let count = |state| self.pages.iter().filter(|&&page| page == state).count();
-        let (free, taken) = (count(Page::Free), count(Page::Taken));
-        let stats = (self.engine.total_pages(), self.engine.used_pages(), self.engine.available_pages());
-        ensure!(stats == (free + taken, taken, free), "statistics are {stats:?}, with {free} free, {taken} taken");
-        let mut runs: Vec<Range<usize>> = Vec::new();
-        for run in self.engine.free_runs() {
-            let start = run.base / A::PAGE_SIZE - self.options.pages.start;
-            match runs.last_mut() {
-                Some(last) if last.end == start => last.end += run.num_pages,
-                _ => runs.push(start..start + run.num_pages),
-            }
-        }
-        let expected = self.free_runs();
-        ensure!(runs == expected, "the free runs are {runs:?}, not {expected:?}");
-        let longest = self.engine.largest_free_run();
-        let most = expected.iter().map(Range::len).max().unwrap_or(0);
-        let least = if self.options.metadata_in_regions { longest } else { most };
-        ensure!(longest <= most && longest >= least, "the longest free run is {most}, not {longest}");
-        Ok(())
-    }
-
-    fn free_runs(&self) -> Vec<Range<usize>> {
-        let mut runs: Vec<Range<usize>> = Vec::new();
-        for page in (0..self.pages.len()).filter(|&page| self.pages[page] == Page::Free) {
-            match runs.last_mut() {
-                Some(last) if last.end == page => last.end += 1,
-                _ => runs.push(page..page + 1),
-            }
-        }
-        runs
-    }
-
-    fn random_range(&mut self, most: usize) -> Option<Range<usize>> {
-        let start = self.rng.usize(0..self.pages.len());
-        let len = 1 << self.rng.u32(0..=most.ilog2());
-        let end = (start + self.rng.usize(1..=len)).min(self.pages.len());
-        (start < end).then_some(start..end)
-    }
-
-    fn address(&self, page: usize) -> usize {
-        (self.options.pages.start + page) * A::PAGE_SIZE
-    }
-
-    fn all(&self, pages: &Range<usize>, state: Page) -> bool {
-        self.pages[pages.clone()].iter().all(|&page| page == state)
-    }
-
-    fn add(&mut self, pages: Range<usize>) -> Outcome {
-        let (start, size) = (self.address(pages.start), pages.len() * A::PAGE_SIZE);
-        let before = self.engine.total_pages();
-        // SAFETY: the options promise that the pages can be handed over.
-        let answer = unsafe { self.engine.add_memory(start, size) };
-        let gained = self.engine.total_pages() - before;
-        if !self.all(&pages, Page::Absent) {
-            ensure!(answer == Err(AllocError::MemoryOverlap), "adding {pages:?}: {answer:?}, though they overlap");
-            return Ok(());
-        }
-        match answer {
-            Ok(()) => {
-                ensure!(gained == pages.len() || self.options.metadata_in_regions && gained < pages.len(), "{gained}");
-                self.pages[pages.end - gained..pages.end].fill(Page::Free);
-                // The metadata are the engine's: as taken as can be, but for the count.
-            }
-            Err(error) => {
-                let may = error == AllocError::NoMemory
-                    || error == AllocError::MemoryOverlap && self.options.metadata_in_regions
-                    || error == AllocError::InvalidParam && self.options.metadata_in_regions;
-                ensure!(may && gained == 0, "adding {pages:?}: {error:?}");
-            }
-        }
-        Ok(())
-    }
-
-    fn remove(&mut self, pages: Range<usize>) -> Outcome {
-        // SAFETY: removing harms nobody.
-        let answer = unsafe { self.engine.remove_memory(self.address(pages.start), pages.len() * A::PAGE_SIZE) };
-        let managed = self.pages[pages.clone()].iter().all(|&page| page != Page::Absent);
-        let in_one = !self.options.metadata_in_regions;
-        match answer {
-            Ok(()) => {
-                ensure!(self.all(&pages, Page::Free), "{pages:?} were removed, and are not all free");
-                for page in [pages.start, pages.end - 1] {
-                    let back = self.engine.dealloc_pages(self.address(page), 1);
-                    ensure!(back == Err(AllocError::NotAllocated), "giving back {page}, which was removed: {back:?}");
-                }
-                self.pages[pages].fill(Page::Absent);
-            }
-            Err(AllocError::InvalidParam) => ensure!(!managed || !in_one, "removing {pages:?}, managed: InvalidParam"),
-            Err(AllocError::NoMemory) => ensure!(managed, "removing {pages:?}, not managed: NoMemory"),
-            Err(error) => return Err(std::format!("removing {pages:?}: {error:?}")),
-        }
-        Ok(())
-    }
-
-    fn remove_free_run(&mut self) -> Outcome {
-        let runs = self.free_runs();
-        let Some(run) = self.rng.choice(runs) else { return Ok(()) };
-        let end = run.end.min(run.start + self.pages.len() / 8);
-        let free = self.pages.iter().filter(|&&page| page == Page::Free).count();
-        if self.options.metadata_in_regions || free < self.pages.len() / 3 {
-            return Ok(());
-        }
-        self.remove(run.start..end)?;
-        ensure!(self.all(&(run.start..end), Page::Absent) || self.free_runs().len() > 32, "a free run stayed");
-        Ok(())
-    }
-
-    /// The lowest run that fits, by looking at every page.
-    fn lowest(&self, num_pages: usize, align: usize) -> Option<usize> {
-        let fits = |run: Range<usize>| {
-            let first = (self.options.pages.start + run.start).next_multiple_of(align) - self.options.pages.start;
-            (first + num_pages <= run.end).then_some(first)
-        };
-        self.free_runs().into_iter().find_map(fits)
-    }
-
-    fn alloc_random(&mut self) -> Outcome {
-        let most = 1 << self.rng.u32(0..12);
-        let num_pages = self.rng.usize(1..=most);
-        let align = match self.rng.u8(0..4) {
-            0 => 1 << self.rng.u32(0..12),
-            1 => num_pages.next_power_of_two(),
-            _ => 1,
-        };
-        self.alloc(num_pages, align)
-    }
-
-    fn alloc(&mut self, num_pages: usize, align: usize) -> Outcome {
-        let lowest = self.lowest(num_pages, align);
-        let answer = self.engine.alloc_pages(num_pages, align * A::PAGE_SIZE);
-        let asked = std::format!("alloc_pages({num_pages}, {align} pages)");
-        match answer {
-            Ok(address) => {
-                let page = (address / A::PAGE_SIZE).wrapping_sub(self.options.pages.start);
-                let inside = address.is_multiple_of(align * A::PAGE_SIZE) && page + num_pages <= self.pages.len();
-                ensure!(inside && self.all(&(page..page + num_pages), Page::Free), "{asked}: page {page}");
-                let first_fit = self.options.run == NativeRun::FirstFit && !self.options.metadata_in_regions;
-                let must_be_lowest = first_fit && (num_pages, align) != (1, 1);
-                ensure!(!must_be_lowest || Some(page) == lowest, "{asked}: {page}, not the lowest, {lowest:?}");
-                self.pages[page..page + num_pages].fill(Page::Taken);
-                self.live.insert(page, num_pages);
-            }
-            Err(error) => {
-                let rounded = num_pages.next_power_of_two();
-                let block = self.lowest(rounded, align.max(rounded));
-                let there = if self.options.run == NativeRun::FirstFit { lowest } else { block };
-                let apart = self.options.metadata_in_regions && num_pages > 1;
-                ensure!(error == AllocError::NoMemory && (there.is_none() || apart), "{asked}: {error:?}, {there:?}");
-            }
-        }
-        Ok(())
-    }
-
-    fn alloc_at(&mut self) -> Outcome {
-        let Some(pages) = self.random_range(64) else { return Ok(()) };
-        let answer = self.engine.alloc_pages_at(self.address(pages.start), pages.len(), A::PAGE_SIZE);
-        let absent = self.pages[pages.clone()].contains(&Page::Absent);
-        let expected = if absent {
-            Err(AllocError::InvalidParam)
-        } else if self.all(&pages, Page::Free) {
-            Ok(self.address(pages.start))
-        } else {
-            Err(AllocError::NoMemory)
-        };
-        let apart = self.options.metadata_in_regions && answer == Err(AllocError::InvalidParam);
-        ensure!(answer == expected || apart, "alloc_pages_at {pages:?}: {answer:?}, not {expected:?}");
-        if answer.is_ok() {
-            self.pages[pages.clone()].fill(Page::Taken);
-            self.live.insert(pages.start, pages.len());
-        }
-        Ok(())
-    }
-
-    fn free(&mut self, pages: Range<usize>) -> Outcome {
-        let answer = self.engine.dealloc_pages(self.address(pages.start), pages.len());
-        ensure!(answer == Ok(()), "giving back {pages:?}: {answer:?}");
-        self.pages[pages.clone()].fill(Page::Free);
-        let again = self.engine.dealloc_pages(self.address(pages.start), 1);
-        ensure!(again == Err(AllocError::NotAllocated), "giving back {} twice: {again:?}", pages.start);
-        Ok(())
-    }
-
-    fn pick(&mut self) -> Option<Range<usize>> {
-        let from = self.rng.usize(0..self.pages.len());
-        let (&start, &len) = self.live.range(from..).next().or_else(|| self.live.iter().next())?;
-        self.live.remove(&start);
-        Some(start..start + len)
-    }
-
-    fn free_some(&mut self) -> Outcome {
-        for _ in 0..self.rng.usize(1..=3) {
-            let Some(pages) = self.pick() else { break };
-            self.free(pages)?;
-        }
-        Ok(())
-    }
-
-    /// Gives back so many pages out of the first live run from a random page on that has them, mostly all of it.
-    fn free_piece(&mut self, num_pages: usize) -> Outcome {
-        let from = self.rng.usize(0..self.pages.len());
-        let most = if self.rng.u8(0..4) == 0 { usize::MAX } else { num_pages };
-        let fits = |run: &(&usize, &usize)| (num_pages..=most).contains(run.1);
-        let found = self.live.range(from..).find(fits).or_else(|| self.live.iter().find(fits));
-        let Some((&start, &len)) = found else { return Ok(()) };
-        let first = self.rng.usize(start..=start + len - num_pages);
-        self.live.remove(&start);
-        self.keep([start..first, first + num_pages..start + len]);
-        self.free(first..first + num_pages)
-    }
-
-    /// Notes what is left of a live run.
-    fn keep(&mut self, rests: [Range<usize>; 2]) {
-        self.live.extend(rests.into_iter().filter(|rest| !rest.is_empty()).map(|rest| (rest.start, rest.len())));
-    }
-
-    /// Gives back pages of which at least one is free, not managed, or metadata: nothing may change.
-    fn free_wrongly(&mut self) -> Outcome {
-        let Some(pages) = self.random_range(64).filter(|pages| !self.all(pages, Page::Taken)) else { return Ok(()) };
-        let answer = self.engine.dealloc_pages(self.address(pages.start), pages.len());
-        ensure!(answer == Err(AllocError::NotAllocated), "giving back {pages:?}, not all of them live: {answer:?}");
-        Ok(())
-    }
-
-    fn free_most(&mut self) -> Outcome {
-        for _ in 0..self.live.len() * 3 / 4 {
-            let Some(pages) = self.pick() else { break };
-            self.free(pages)?;
-        }
-        Ok(())
-    }
-
-    fn free_part(&mut self) -> Outcome {
-        let Some(pages) = self.pick() else { return Ok(()) };
-        let middle = self.rng.usize(pages.clone());
-        self.keep([pages.start..middle, middle + 1..pages.end]);
-        self.free(middle..middle + 1)
-    }
 }
