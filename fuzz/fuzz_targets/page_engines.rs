@@ -13,16 +13,17 @@ const PAGE: usize = 4096;
 /// The pages that there can be, enough for trees of several levels.
 const PAGES: usize = 5000;
 
-/// So many disjoint extents can be told apart.
-const MOST_EXTENTS: usize = 64;
+/// So many disjoint ranges of managed pages can always be told apart.
+const LEAST_RANGES: usize = 64;
 
 #[derive(Arbitrary, Debug)]
 struct Program {
     engine: Engine,
     place: Place,
-    /// The first region, from the lowest page, where the window of an engine begins.
-    first: Count,
-    /// Few, so that the engine has in stock what is asked for.
+    window: Window,
+    /// The first region: from the lowest page on, or from a page at all where the window begins with the lowest.
+    first: (Page, Count),
+    /// Few, so that the engine has cached what is asked for.
     requests: [Request; 3],
     steps: Steps,
 }
@@ -31,6 +32,13 @@ struct Program {
 enum Engine {
     Radix,
     Buddy,
+}
+
+/// Where the window of an engine begins.
+#[derive(Arbitrary, Clone, Copy, Debug, PartialEq, Eq)]
+enum Window {
+    WithTheFirstRegion,
+    WithTheLowestPage,
 }
 
 /// Where the lowest page lies.
@@ -66,6 +74,8 @@ enum Step {
     /// One of the requests, up to 32 times.
     Alloc(u8, u8),
     AllocAt(Pages, Align),
+    /// One of the requests, within the addresses of these pages.
+    AllocIn(Pages, u8),
     /// Whatever state the pages are in.
     Dealloc(Pages),
     /// The pages in use at or above a page, or the lowest; at most as many as one of the requests is for.
@@ -148,9 +158,13 @@ impl<'a> Arbitrary<'a> for Skew {
 }
 
 /// What the engines have beside the methods of the trait.
-trait Native: PageAllocator {
+trait Native<'m>: PageAllocator {
     /// Whether a run is the lowest that fits, or any in a free block of the next power of two.
     const LOWEST: bool;
+
+    fn with_metadata(words: &'m mut [u64]) -> Self;
+    fn with_window(words: &'m mut [u64], base: usize) -> Self;
+    fn metadata_words(num_pages: usize) -> usize;
 
     unsafe fn remove_memory(&mut self, start: usize, size: usize) -> AllocResult;
     /// The free runs by their first page, as numbers of pages from the lowest address.
@@ -161,8 +175,20 @@ trait Native: PageAllocator {
 
 macro_rules! native {
     ($engine:ident, $lowest:literal) => {
-        impl Native for $engine<'_, PAGE> {
+        impl<'m> Native<'m> for $engine<'m, PAGE> {
             const LOWEST: bool = $lowest;
+
+            fn with_metadata(words: &'m mut [u64]) -> Self {
+                Self::with_metadata(words)
+            }
+
+            fn with_window(words: &'m mut [u64], base: usize) -> Self {
+                Self::with_window(words, base)
+            }
+
+            fn metadata_words(num_pages: usize) -> usize {
+                Self::metadata_words(num_pages)
+            }
 
             unsafe fn remove_memory(&mut self, start: usize, size: usize) -> AllocResult {
                 // SAFETY: passed on from the caller.
@@ -196,17 +222,23 @@ const TAKEN: State = 2;
 struct Model<A> {
     engine: A,
     lowest_page: usize,
-    /// Where the window of the engine begins, while it has any page.
-    window: usize,
+    /// Whether the window begins with the first region; and the page that it does begin with, once it is known.
+    moves: bool,
+    window: Option<usize>,
     pages: Vec<State>,
 }
 
-impl<A: Native> Model<A> {
-    fn run(engine: A, program: &Program) {
-        let pages = vec![ABSENT; PAGES];
-        let mut model = Self { engine, lowest_page: program.place.first_page(), window: 0, pages };
+impl<'m, A: Native<'m>> Model<A> {
+    fn run(words: &'m mut Vec<u64>, program: &Program) {
+        words.resize(A::metadata_words(PAGES), 0xdead_beef_dead_beef);
+        let lowest_page = program.place.first_page();
+        let moves = program.window == Window::WithTheFirstRegion;
+        let engine = if moves { A::with_metadata(words) } else { A::with_window(words, lowest_page * PAGE) };
+        let window = if moves { None } else { Some(0) };
+        let mut model = Self { engine, lowest_page, moves, window, pages: vec![ABSENT; PAGES] };
         model.check();
-        model.add(Pages(Page(0), program.first, Skew(0)), false);
+        let (Page(first), count) = program.first;
+        model.add(Pages(Page(if moves { 0 } else { first }), count, Skew(0)), false);
         for &step in &program.steps.0 {
             model.step(step, &program.requests);
             model.check();
@@ -232,6 +264,7 @@ impl<A: Native> Model<A> {
                 }
             }
             Step::AllocAt(pages, Align(align)) => self.alloc_at(pages, align),
+            Step::AllocIn(pages, which) => self.alloc_in(pages, request(which)),
             Step::Dealloc(pages) => self.dealloc(pages),
             Step::DeallocTaken(page, which) => self.dealloc_taken(page, request(which)),
             Step::Churn(which, given_back) => {
@@ -306,8 +339,18 @@ impl<A: Native> Model<A> {
         first(from).or_else(|| first(0)).map_or(0..0, |first| first..self.end_of_run(first))
     }
 
-    fn too_many_extents(&self) -> bool {
-        self.runs(&[FREE, TAKEN]).len() > MOST_EXTENTS
+    /// Whether there are so many ranges of managed pages that the engine may refuse them.
+    fn many_ranges(&self) -> bool {
+        self.runs(&[FREE, TAKEN]).len() > LEAST_RANGES
+    }
+
+    /// The pages from the first that is managed to the last.
+    fn hull(&self) -> Range<usize> {
+        let managed = |&state: &State| state != ABSENT;
+        match (self.pages.iter().position(managed), self.pages.iter().rposition(managed)) {
+            (Some(first), Some(last)) => first..last + 1,
+            _ => 0..0,
+        }
     }
 
     fn check(&self) {
@@ -320,6 +363,9 @@ impl<A: Native> Model<A> {
         assert!(self.engine.free_runs().eq(absolute), "the free runs are {free_runs:?}");
         let longest = free_runs.iter().map(Range::len).max().unwrap_or(0);
         assert_eq!(self.engine.largest_free_run(), longest, "the longest free run");
+        let (hull, span) = (self.hull(), self.engine.span());
+        let expected = (self.lowest_page + hull.start) * PAGE..=(self.lowest_page + hull.end) * PAGE - 1;
+        assert!(if hull.is_empty() { span.is_empty() } else { span == expected }, "the span is {span:x?}");
     }
 
     fn add(&mut self, pages: Pages, init: bool) {
@@ -334,73 +380,111 @@ impl<A: Native> Model<A> {
             Err(AllocError::InvalidParam)
         } else if !self.all(touched.start, touched.len(), ABSENT) {
             Err(AllocError::MemoryOverlap)
-        } else if !empty && inside.start < self.window {
+        } else if self.moves && !empty && self.window.is_some_and(|window| inside.start < window) {
             Err(AllocError::InvalidParam)
         } else {
             self.pages[inside.clone()].fill(FREE);
-            if self.too_many_extents() { Err(AllocError::NoMemory) } else { Ok(()) }
+            Ok(())
         };
         // SAFETY: page frames are numbers here.
         let answer = unsafe { if init { self.engine.init(start, size) } else { self.engine.add_memory(start, size) } };
-        assert_eq!(answer, expected, "adding {pages:?}, init: {init}");
-        match answer {
-            Ok(()) if empty => self.window = inside.start,
-            Ok(()) => {}
-            Err(_) => self.pages = before,
+        let refused = expected.is_ok() && answer == Err(AllocError::NoMemory) && self.many_ranges();
+        assert!(refused || answer == expected, "adding {pages:?}, init: {init}: {answer:?}, not {expected:?}");
+        if answer.is_err() {
+            self.pages = before;
+        } else if self.moves && empty && (init || self.window.is_none_or(|window| inside.start < window)) {
+            self.window = Some(inside.start);
         }
     }
 
     fn remove(&mut self, pages: Pages) {
-        let Pages(Page(first), Count(count), Skew(skew)) = pages;
         let (start, size) = self.region(pages);
         let before = self.pages.clone();
-        let expected = if count == 0 || skew > 0 || !self.managed(first, count) {
+        let first = start.div_ceil(PAGE) - self.lowest_page;
+        let end = start.checked_add(size).map_or(0, |end| (end / PAGE).saturating_sub(self.lowest_page));
+        let count = end.saturating_sub(first);
+        let expected = if count == 0 || !self.managed(first, count) {
             Err(AllocError::InvalidParam)
         } else if !self.all(first, count, FREE) {
             Err(AllocError::NoMemory)
         } else {
             self.pages[first..first + count].fill(ABSENT);
-            if self.too_many_extents() { Err(AllocError::NoMemory) } else { Ok(()) }
+            Ok(())
         };
         // SAFETY: page frames are numbers here.
         let answer = unsafe { self.engine.remove_memory(start, size) };
-        assert_eq!(answer, expected, "removing {pages:?}");
+        let refused = expected.is_ok() && answer == Err(AllocError::NoMemory) && self.many_ranges();
+        assert!(refused || answer == expected, "removing {pages:?}: {answer:?}, not {expected:?}");
         if answer.is_err() {
             self.pages = before;
         }
     }
 
-    /// The lowest free run of so many pages, at an alignment in pages.
-    fn lowest(&self, num_pages: usize, align: usize) -> Option<usize> {
+    /// The lowest free run of so many pages within a range, at an alignment in pages.
+    fn lowest(&self, within: &Range<usize>, num_pages: usize, align: usize) -> Option<usize> {
         let fits = |run: Range<usize>| {
-            let first = (self.lowest_page + run.start).checked_next_multiple_of(align)? - self.lowest_page;
-            (first.checked_add(num_pages)? <= run.end).then_some(first)
+            let start = self.lowest_page + run.start.max(within.start);
+            let first = start.checked_next_multiple_of(align)? - self.lowest_page;
+            (first.checked_add(num_pages)? <= run.end.min(within.end)).then_some(first)
         };
         self.runs(&[FREE]).into_iter().find_map(fits)
+    }
+
+    /// The lowest free block of which the first pages serve a request within a range.
+    fn block(&self, within: &Range<usize>, num_pages: usize, align: usize) -> Option<usize> {
+        let block = num_pages.checked_next_power_of_two()?;
+        let first = self.lowest(&(within.start..PAGES), block, block.max(align))?;
+        (first + num_pages <= within.end).then_some(first)
     }
 
     /// Whether there was such a run.
     fn alloc(&mut self, num_pages: usize, align: usize) -> bool {
         let answer = self.engine.alloc_pages(num_pages, align);
-        let call = format!("alloc_pages({num_pages}, {align:#x})");
+        // A single page is any.
+        let any = (num_pages, align) == (1, PAGE);
+        self.allocated(answer, &(0..PAGES), num_pages, align, any)
+    }
+
+    fn alloc_in(&mut self, pages: Pages, Request(Count(num_pages), Align(align)): Request) {
+        let (start, size) = self.region(pages);
+        let within = start..=start.saturating_add(size).saturating_sub(1);
+        if within.is_empty() {
+            let answer = self.engine.alloc_pages_in(within, num_pages, align);
+            return assert_eq!(answer, Err(AllocError::InvalidParam), "within nothing");
+        }
+        let to = within.end() / PAGE + usize::from(within.end() % PAGE == PAGE - 1);
+        let inside = start.div_ceil(PAGE) - self.lowest_page..to.saturating_sub(self.lowest_page).min(PAGES);
+        let hull = self.hull();
+        let any = (num_pages, align) == (1, PAGE) && inside.start <= hull.start && hull.end <= inside.end;
+        let answer = self.engine.alloc_pages_in(within, num_pages, align);
+        self.allocated(answer, &inside, num_pages, align, any);
+    }
+
+    /// Checks what a request within a range was answered: with the lowest run, or with any.
+    fn allocated(
+        &mut self,
+        answer: AllocResult<usize>,
+        within: &Range<usize>,
+        num_pages: usize,
+        align: usize,
+        any: bool,
+    ) -> bool {
+        let call = format!("{num_pages} pages at {align:#x} within {within:?}");
         if num_pages == 0 || !align.is_power_of_two() || align < PAGE {
             assert_eq!(answer, Err(AllocError::InvalidParam), "{call}");
             return false;
         }
-        let lowest = self.lowest(num_pages, align / PAGE);
+        let lowest = self.lowest(within, num_pages, align / PAGE);
         let Ok(address) = answer else {
             assert_eq!(answer, Err(AllocError::NoMemory), "{call}");
-            let block = num_pages.checked_next_power_of_two();
-            let found =
-                if A::LOWEST { lowest } else { block.and_then(|block| self.lowest(block, block.max(align / PAGE))) };
+            let found = if A::LOWEST { lowest } else { self.block(within, num_pages, align / PAGE) };
             assert_eq!(found, None, "{call}: NoMemory, and these pages are free");
             return false;
         };
         let page = (address / PAGE).wrapping_sub(self.lowest_page);
         assert!(address.is_multiple_of(align) && self.all(page, num_pages, FREE), "{call}: page {page}");
-        // A single page is any.
-        let any = !A::LOWEST || (num_pages, align) == (1, PAGE);
-        assert!(any || Some(page) == lowest, "{call}: page {page}, where {lowest:?} is the lowest");
+        assert!(within.start <= page && page + num_pages <= within.end, "{call}: page {page}");
+        assert!(any || !A::LOWEST || Some(page) == lowest, "{call}: page {page}, where {lowest:?} is the lowest");
         self.pages[page..page + num_pages].fill(TAKEN);
         true
     }
@@ -439,13 +523,10 @@ impl<A: Native> Model<A> {
     }
 }
 
-fuzz_target!(|program: Program| match program.engine {
-    Engine::Radix => {
-        let mut words = vec![0xdead_beef_dead_beef; RadixPageAllocator::<PAGE>::metadata_words(PAGES)];
-        Model::run(RadixPageAllocator::with_metadata(&mut words), &program);
-    }
-    Engine::Buddy => {
-        let mut words = vec![0xdead_beef_dead_beef; BuddyPageAllocator::<PAGE>::metadata_words(PAGES)];
-        Model::run(BuddyPageAllocator::with_metadata(&mut words), &program);
+fuzz_target!(|program: Program| {
+    let mut words = Vec::new();
+    match program.engine {
+        Engine::Radix => Model::<RadixPageAllocator<'_, PAGE>>::run(&mut words, &program),
+        Engine::Buddy => Model::<BuddyPageAllocator<'_, PAGE>>::run(&mut words, &program),
     }
 });
