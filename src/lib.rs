@@ -119,6 +119,9 @@ pub use allocator_slab::{
     SlabByteAllocator, Statistics,
 };
 
+#[cfg(all(feature = "slab", feature = "tlsf"))]
+pub use allocator_slab::FineSlabByteAllocator;
+
 #[cfg(feature = "cache")]
 pub use allocator_cache::{
     self as cache, HookSource, SlabBox, SlabCache, SlabError, SlabSource, SlabStatistics, define_allocation_hooks,

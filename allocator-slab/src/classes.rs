@@ -12,10 +12,10 @@ use crate::slab::Slab;
 ///
 /// # Safety
 ///
-/// The heap hands out slots of the class it is told, so an implementation promises:
+/// The heap hands out slots of the class that `class_of` names, so an implementation promises:
 ///
 /// - [`SLOT_SIZES`](Self::SLOT_SIZES) ascend; each is a multiple of the size of a pointer;
-/// - [`SLABS`](Self::SLABS) has a slab for each, in the same order;
+/// - [`SLABS`](Self::SLABS) has a slab for each, in the same order, of that size or of [none yet](Slab::unsized_slab);
 /// - `class_of(layout)` is the index of one whose slots have at least `layout.size()` bytes and at least the alignment
 ///   of the layout; it is the same for every layout of that alignment and a size from the one asked for to that of the
 ///   slot.
@@ -23,23 +23,24 @@ pub unsafe trait SizeClasses {
     /// One slab for each class.
     type Slabs: AsRef<[Slab]> + AsMut<[Slab]>;
 
-    /// The slabs, without memory.
+    /// The slabs, without memory. Where all are [`Slab::unsized_slab`], a heap is all zero bytes at first, so a `static` one
+    /// takes no room in the program's file; with [`Slab::for_sizes`] the sizes are in that file.
     const SLABS: Self::Slabs;
 
     /// The sizes of slots in bytes.
     const SLOT_SIZES: &'static [usize];
 
     /// A class grows by at most one part in so many of what the backing has left, while one slot, and 256 bytes, fit in
-    /// that: more than 0, and 8 unless told otherwise. The more classes, the more such parts wait half used for others of
+    /// that: more than 0; the default is 8. The more classes, the more such parts wait half used for others of
     /// their class.
     const GROWTH_SHARE: usize = 8;
 
-    /// To how many bytes, a power of two, slots are aligned at most: any number unless told otherwise. A backing with headers
+    /// To how many bytes, a power of two, slots are aligned at most: the default sets no limit. A backing with headers
     /// loses about as much for each chunk.
     const MOST_ALIGNED: usize = 1 << (usize::BITS - 2);
 
-    /// How many slots a class grows by, while memory is plentiful: [`SET_SIZE`](crate::SET_SIZE) unless told otherwise,
-    /// and from 1 to 65,535. Fewer where memory is short; as many more as the backing gives anyway.
+    /// How many slots a class grows by, while memory is plentiful: from 1 to 65,535, by default
+    /// [`SET_SIZE`](crate::SET_SIZE). Fewer where memory is short; as many more as the backing gives anyway.
     #[must_use]
     fn growth(class: usize) -> usize {
         let _ = class;
@@ -89,7 +90,7 @@ impl PowerOfTwoClasses {
 // size and the alignment of the layout; a slot of a power of two is aligned to its size.
 unsafe impl SizeClasses for PowerOfTwoClasses {
     type Slabs = [Slab; Self::SIZES.len()];
-    const SLABS: Self::Slabs = Slab::for_sizes(Self::SIZES);
+    const SLABS: Self::Slabs = [const { Slab::unsized_slab() }; Self::SLOT_SIZES.len()];
     const SLOT_SIZES: &'static [usize] = &Self::SIZES;
 
     #[inline]
@@ -191,7 +192,7 @@ impl FineClasses {
 // slot; so it has the same class, or the size asked for would have a smaller one.
 unsafe impl SizeClasses for FineClasses {
     type Slabs = [Slab; Self::COUNT];
-    const SLABS: Self::Slabs = Slab::for_sizes(Self::SIZES);
+    const SLABS: Self::Slabs = [const { Slab::unsized_slab() }; Self::SLOT_SIZES.len()];
     const SLOT_SIZES: &'static [usize] = &Self::SIZES;
 
     const GROWTH_SHARE: usize = 256;

@@ -3,19 +3,25 @@
 use core::alloc::Layout;
 use core::fmt;
 use core::marker::PhantomData;
+use core::mem::MaybeUninit;
 use core::ptr::NonNull;
 
 use allocator_buddy::BuddyByteAllocator;
 use allocator_core::address::widen;
 use allocator_core::traits::realloc_by_moving;
 use allocator_core::{AllocError, AllocResult, BaseAllocator, ByteAllocator, Region, RegionTable};
+#[cfg(feature = "fine")]
+use allocator_tlsf::TlsfByteAllocator;
 
 use crate::backing::Backing;
 use crate::chunk::{ClassIndex, chunk_layout};
 use crate::chunk_table::ChunkTable;
+#[cfg(feature = "fine")]
+use crate::classes::FineClasses;
 use crate::classes::{PowerOfTwoClasses, SizeClasses};
 use crate::slab::Slab;
 
+mod batch;
 mod growth;
 mod reclaim;
 pub mod statistics;
@@ -155,6 +161,29 @@ impl SlabByteAllocator {
     }
 }
 
+/// The heap with fine classes over TLSF: little lost to rounding, and slots without headers. Made by
+/// [`SlabByteAllocator::fine`].
+#[cfg(feature = "fine")]
+pub type FineSlabByteAllocator = SlabByteAllocator<FineClasses, TlsfByteAllocator>;
+
+#[cfg(feature = "fine")]
+impl FineSlabByteAllocator {
+    /// An empty heap of [`FineClasses`] over [`TlsfByteAllocator`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::Mutex;
+    /// use allocator_slab::{FineSlabByteAllocator, SlabByteAllocator};
+    ///
+    /// static HEAP: Mutex<FineSlabByteAllocator> = Mutex::new(SlabByteAllocator::fine());
+    /// ```
+    #[must_use]
+    pub const fn fine() -> Self {
+        Self::with_backing(TlsfByteAllocator::new())
+    }
+}
+
 impl<C: SizeClasses, B> SlabByteAllocator<C, B> {
     /// What regions are trimmed to: the alignment of the smallest slots, so that no end is left over that none fits.
     const GRANULE: usize = {
@@ -199,9 +228,8 @@ impl<C: SizeClasses, B> SlabByteAllocator<C, B> {
         }
     }
 
-    /// The slabs, one for each class, for statistics.
-    #[must_use]
-    pub fn slabs(&self) -> &[Slab] {
+    /// The slabs, one for each class. One that has never had a chunk may not know the size of its slots yet.
+    pub(crate) fn slabs(&self) -> &[Slab] {
         self.slabs.as_ref()
     }
 
@@ -209,6 +237,16 @@ impl<C: SizeClasses, B> SlabByteAllocator<C, B> {
     #[must_use]
     pub const fn backing(&self) -> &B {
         &self.backing.engine
+    }
+}
+
+impl<C: SizeClasses, B: ByteAllocator> SlabByteAllocator<C, B> {
+    /// Resizes a block within its slot.
+    fn keep_in_slot(&mut self, class: usize, ptr: NonNull<u8>, old_size: usize, new_size: usize) -> NonNull<u8> {
+        let slab = &mut self.slabs.as_mut()[class];
+        slab.untrack_requested(old_size);
+        slab.track_requested(new_size);
+        widen(ptr)
     }
 }
 
@@ -300,12 +338,7 @@ unsafe impl<C: SizeClasses, B: ByteAllocator> ByteAllocator for SlabByteAllocato
     unsafe fn realloc(&mut self, ptr: NonNull<u8>, layout: Layout, new_size: usize) -> AllocResult<NonNull<u8>> {
         let new_layout = Layout::from_size_align(new_size, layout.align()).map_err(|_| AllocError::NoMemory)?;
         match (C::class_of(layout), C::class_of(new_layout)) {
-            (Some(old), Some(new)) if old == new => {
-                let slab = &mut self.slabs.as_mut()[new];
-                slab.untrack_requested(layout.size());
-                slab.track_requested(new_size);
-                Ok(widen(ptr))
-            }
+            (Some(old), Some(new)) if old == new => Ok(self.keep_in_slot(new, ptr, layout.size(), new_size)),
             (None, None) => {
                 // SAFETY: passed on from the caller; where the backing refuses, the block is as it was.
                 let block = self.or_reclaim(|heap| unsafe {
@@ -316,6 +349,30 @@ unsafe impl<C: SizeClasses, B: ByteAllocator> ByteAllocator for SlabByteAllocato
             }
             // SAFETY: passed on from the caller.
             _ => unsafe { realloc_by_moving(self, ptr, layout, new_size) },
+        }
+    }
+
+    /// Within the class, in the slot; of a large block, what the backing does.
+    unsafe fn realloc_in_place(
+        &mut self,
+        ptr: NonNull<u8>,
+        layout: Layout,
+        new_size: usize,
+    ) -> AllocResult<NonNull<u8>> {
+        let new_layout = Layout::from_size_align(new_size, layout.align()).map_err(|_| AllocError::NoMemory)?;
+        match (C::class_of(layout), C::class_of(new_layout)) {
+            (Some(old), Some(new)) if old == new => Ok(self.keep_in_slot(new, ptr, layout.size(), new_size)),
+            (None, None) => {
+                // SAFETY: passed on from the caller; where the backing refuses, the block is as it was.
+                let block = unsafe {
+                    self.backing.resize_large(ptr, layout, new_layout, |engine| {
+                        engine.realloc_in_place(ptr, layout, new_size)
+                    })?
+                };
+                self.track_requested_large(layout.size(), new_size);
+                Ok(block)
+            }
+            _ => Err(AllocError::NoMemory),
         }
     }
 
@@ -332,6 +389,35 @@ unsafe impl<C: SizeClasses, B: ByteAllocator> ByteAllocator for SlabByteAllocato
             // SAFETY: passed on from the caller; the block came from the backing.
             None => unsafe { self.backing.engine.used_by(ptr, layout) },
         }
+    }
+
+    fn alloc_batch<'o>(&mut self, layout: Layout, out: &'o mut [MaybeUninit<NonNull<u8>>]) -> &'o mut [NonNull<u8>] {
+        match C::class_of(layout) {
+            Some(class) => self.alloc_slots(ClassIndex::new(class), layout.size(), out),
+            None => self.alloc_large_batch(layout, out),
+        }
+    }
+
+    unsafe fn dealloc_batch(&mut self, blocks: &[NonNull<u8>], layout: Layout) {
+        match C::class_of(layout) {
+            Some(class) => {
+                let slab = &mut self.slabs.as_mut()[class];
+                slab.untrack_requested(layout.size().wrapping_mul(blocks.len()));
+                // SAFETY: the blocks fit the layout, so they are slots of this class; the rest is passed on.
+                unsafe { slab.dealloc_batch(blocks) };
+            }
+            None => {
+                for &block in blocks {
+                    // SAFETY: passed on from the caller.
+                    unsafe { self.dealloc(block, layout) };
+                }
+            }
+        }
+    }
+
+    /// Gives wholly free chunks back to the backing, and has the backing trim what it has.
+    fn trim(&mut self) -> usize {
+        Self::trim(self)
     }
 
     fn region_for(&self, layout: Layout) -> Option<Layout> {

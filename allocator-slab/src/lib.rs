@@ -11,6 +11,7 @@
 //! | `chunk_table` | all chunks of a heap |
 //! | [`classes`] | [`SizeClasses`], which sizes there are: [`PowerOfTwoClasses`], seven of them, and [`FineClasses`], eight for each doubling |
 //! | [`heap`] | [`SlabByteAllocator`], slabs over a backing |
+//! | `heap::batch` | many blocks in one call |
 //! | `heap::growth` | chunks from the backing, and large blocks |
 //! | `heap::reclaim` | how free slots become memory of the backing again |
 //! | [`heap::statistics`] | [`Statistics`], what a heap looks like inside |
@@ -30,6 +31,8 @@ pub mod slab;
 pub mod strict;
 
 pub use classes::{FineClasses, PowerOfTwoClasses, SizeClasses};
+#[cfg(feature = "fine")]
+pub use heap::FineSlabByteAllocator;
 pub use heap::statistics::{ClassStatistics, Statistics};
 pub use heap::{SET_SIZE, SlabByteAllocator};
 pub use slab::Slab;

@@ -1,9 +1,10 @@
 //! The slots of one size.
 
 use core::fmt;
-use core::mem::{align_of, size_of};
+use core::mem::{MaybeUninit, align_of, size_of};
 use core::ptr::NonNull;
 
+use allocator_core::address::widen;
 use allocator_core::{AllocError, AllocResult};
 
 use crate::chunk::{Chunk, FreeSlot};
@@ -220,6 +221,36 @@ impl Slab {
         // SAFETY: passed on from the caller.
         unsafe { self.link(slot) };
         self.frees = self.frees.wrapping_add(1);
+    }
+
+    /// Takes as many free slots as the slab's list has, at most `out.len()`, and writes them to the first entries of `out`.
+    /// Returns how many. O(1) a slot.
+    pub(crate) fn alloc_batch(&mut self, out: &mut [MaybeUninit<NonNull<u8>>]) -> usize {
+        let mut next = self.free;
+        let mut len = 0;
+        for entry in out {
+            let Some(slot) = next else { break };
+            // SAFETY: the slots of the list are free, so they hold what `link` wrote there.
+            next = unsafe { slot.read() }.next;
+            entry.write(slot.cast());
+            len += 1;
+        }
+        self.free = next;
+        self.allocs = self.allocs.wrapping_add(len);
+        len
+    }
+
+    /// Takes slots back. The last one is the first that the slab hands out again. O(1) a slot.
+    ///
+    /// # Safety
+    ///
+    /// Each slot came from this slab, is live, and is there once; the addresses may be used to write to all of it.
+    pub(crate) unsafe fn dealloc_batch(&mut self, slots: &[NonNull<u8>]) {
+        for &slot in slots {
+            // SAFETY: passed on from the caller.
+            unsafe { self.link(widen(slot)) };
+        }
+        self.frees = self.frees.wrapping_add(slots.len());
     }
 
     /// Takes in a chunk of `slots` slots, all free. O(`slots`). The first slot is the first to be handed out.

@@ -54,7 +54,7 @@ fn check<C: SizeClasses, B: ByteAllocator>(name: &str, most: Duration, backing: 
     let (mut least, mut count) = (Duration::MAX, 0);
     for _ in 0..5 {
         let mut heap = heap::<C, B>(&mut memory, backing());
-        let largest = Layout::from_size_align(heap.largest_block(), 8).expect("less than the pool");
+        let largest = Layout::from_size_align(heap.find_largest_block(), 8).expect("less than the pool");
         let blocks = fill(&mut heap);
         free(&mut heap, &blocks);
         let (took, block) = timed(|| heap.alloc(largest));

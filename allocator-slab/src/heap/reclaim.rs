@@ -183,6 +183,8 @@ impl<C: SizeClasses, B: ByteAllocator> SlabByteAllocator<C, B> {
     pub fn trim(&mut self) -> usize {
         let before = self.backing.own_bytes();
         self.give_back(usize::MAX);
-        before - self.backing.own_bytes()
+        let given_back = before - self.backing.own_bytes();
+        // The backing may lie over something itself, which is who gets the memory then.
+        given_back.max(self.backing.engine.trim())
     }
 }

@@ -25,9 +25,9 @@ pub struct ClassStatistics {
 }
 
 impl ClassStatistics {
-    fn of(slab: &Slab) -> Self {
+    fn of(slab: &Slab, block_size: usize) -> Self {
         Self {
-            block_size: slab.slot_size(),
+            block_size,
             total_blocks: slab.total_slots(),
             used_blocks: slab.used_slots(),
             requested_bytes: slab.requested_bytes(),
@@ -59,11 +59,12 @@ impl ClassStatistics {
 ///     256      32       1       1        200       256   78.1
 ///   large                                 10000     16384   61.0
 ///     all                                 10300     16768   61.4
-/// 49152 of 65536 bytes are free; the largest block to be had is of 32768 bytes.
+/// 48768 of 65536 bytes are free; no block can have more than 48768 bytes.
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Statistics<'h> {
-    pub(crate) slabs: &'h [Slab],
+    slabs: &'h [Slab],
+    slot_sizes: &'static [usize],
     /// All bytes of the heap.
     pub total_bytes: usize,
     /// What live blocks take, rounded up as they are.
@@ -76,14 +77,14 @@ pub struct Statistics<'h> {
     pub requested_large_bytes: usize,
     /// What chunks and the table of them take of the backing: free blocks, live ones, and bookkeeping.
     pub chunk_bytes: usize,
-    /// The largest block that can be had now, at the alignment of a word.
+    /// An upper bound of the largest block that the heap serves now.
     pub largest_block: usize,
 }
 
 impl<'h> Statistics<'h> {
     /// The classes, in the order of their sizes.
     pub fn classes(&self) -> impl ExactSizeIterator<Item = ClassStatistics> + use<'h> {
-        self.slabs.iter().map(ClassStatistics::of)
+        self.slabs.iter().zip(self.slot_sizes).map(|(slab, &slot_size)| ClassStatistics::of(slab, slot_size))
     }
 
     /// What is not used, in bytes.
@@ -94,9 +95,42 @@ impl<'h> Statistics<'h> {
 }
 
 impl<C: SizeClasses, B: ByteAllocator> SlabByteAllocator<C, B> {
-    /// The largest block that can be had now, in bytes, at the alignment of a word; 0 if there is none.
+    /// An upper bound of the largest block, in bytes: a request for more is refused. Asking changes nothing.
     ///
-    /// Found by trying: what is wholly free goes back to the backing first, as for a request that finds memory short.
+    /// It is what would be free in one piece if all that the heap does not use were: what the backing has left, and the
+    /// chunks less their live slots. How much of that is in one piece only the backing knows, and only trying can tell:
+    /// [`find_largest_block`](Self::find_largest_block) does.
+    ///
+    /// # Time complexity
+    ///
+    /// O(classes).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use core::alloc::Layout;
+    /// use allocator_core::{BaseAllocator, ByteAllocator};
+    /// use allocator_slab::SlabByteAllocator;
+    ///
+    /// let mut pool = vec![0u64; 4096];
+    /// let mut heap = SlabByteAllocator::new();
+    /// // SAFETY: nothing else uses the pool while the heap does.
+    /// unsafe { heap.init(pool.as_mut_ptr() as usize, 32 << 10)? };
+    /// let at_most = heap.largest_block();
+    /// assert!(heap.alloc(Layout::from_size_align(at_most + 1, 1).unwrap()).is_err());
+    /// # Ok::<(), allocator_core::AllocError>(())
+    /// ```
+    #[must_use]
+    pub fn largest_block(&self) -> usize {
+        let in_slots = self.slabs().iter().map(Slab::used_bytes).sum::<usize>();
+        self.backing.engine.available_bytes() + (self.backing.own_bytes() - in_slots)
+    }
+
+    /// The size of the largest block that the heap serves now, at the alignment of a word; 0 if it serves none.
+    ///
+    /// This looks by allocating, so it is no statistic: the heap gives what is wholly free back to the backing first, as for
+    /// a request that finds memory short, then allocates and frees blocks of several sizes. A backing that grows by itself
+    /// grows.
     ///
     /// # Time complexity
     ///
@@ -113,12 +147,12 @@ impl<C: SizeClasses, B: ByteAllocator> SlabByteAllocator<C, B> {
     /// let mut heap = SlabByteAllocator::new();
     /// // SAFETY: nothing else uses the pool while the heap does.
     /// unsafe { heap.init(pool.as_mut_ptr() as usize, 32 << 10)? };
-    /// let largest = heap.largest_block();
+    /// let largest = heap.find_largest_block();
     /// assert!(heap.alloc(Layout::from_size_align(largest + 1, 8).unwrap()).is_err());
     /// assert!(heap.alloc(Layout::from_size_align(largest, 8).unwrap()).is_ok());
     /// # Ok::<(), allocator_core::AllocError>(())
     /// ```
-    pub fn largest_block(&mut self) -> usize {
+    pub fn find_largest_block(&mut self) -> usize {
         self.give_back(usize::MAX);
         let by_class = C::SLOT_SIZES.last().copied().unwrap_or(0);
         // The largest size known to be served, beyond those of the classes, and the smallest known to be refused.
@@ -145,12 +179,12 @@ impl<C: SizeClasses, B: ByteAllocator> SlabByteAllocator<C, B> {
         true
     }
 
-    /// What the heap looks like inside: numbers for each class, what was asked for against what that takes, and the largest
-    /// block to be had. `Display` makes a table of it.
+    /// What the heap looks like inside: numbers for each class, and what callers asked for beside what that takes. `Display`
+    /// makes a table of it. Asking changes nothing.
     ///
     /// # Time complexity
     ///
-    /// That of [`largest_block`](Self::largest_block), which it looks for.
+    /// O(classes).
     ///
     /// # Examples
     ///
@@ -173,8 +207,8 @@ impl<C: SizeClasses, B: ByteAllocator> SlabByteAllocator<C, B> {
     /// println!("{statistics}");
     /// # Ok::<(), allocator_core::AllocError>(())
     /// ```
-    pub fn statistics(&mut self) -> Statistics<'_> {
-        let largest_block = self.largest_block();
+    #[must_use]
+    pub fn statistics(&self) -> Statistics<'_> {
         let large_bytes = self.backing.large_bytes();
         let requested_large_bytes = clamp_requested(self.requested_large, large_bytes);
         let by_class = self.slabs().iter().map(Slab::requested_bytes).sum::<usize>();
@@ -185,8 +219,9 @@ impl<C: SizeClasses, B: ByteAllocator> SlabByteAllocator<C, B> {
             large_bytes,
             requested_large_bytes,
             chunk_bytes: self.backing.own_bytes(),
-            largest_block,
+            largest_block: self.largest_block(),
             slabs: self.slabs(),
+            slot_sizes: C::SLOT_SIZES,
         }
     }
 }
@@ -224,7 +259,7 @@ impl fmt::Display for Statistics<'_> {
         }
         write!(
             f,
-            "{} of {} bytes are free; the largest block to be had is of {} bytes.",
+            "{} of {} bytes are free; no block can have more than {} bytes.",
             self.available_bytes(),
             self.total_bytes,
             self.largest_block
@@ -266,7 +301,7 @@ mod tests {
         assert_eq!(unsafe { heap.realloc(block, old, 60) }, Ok(block));
         let statistics = heap.statistics();
         assert_eq!((statistics.total_bytes, statistics.available_bytes()), (65_536, 65_536 - 128 - 256 - 16_384));
-        assert_eq!((statistics.chunk_bytes, statistics.largest_block), (4096 + 4096, 32_768));
+        assert_eq!((statistics.chunk_bytes, statistics.largest_block), (4096 + 4096, 48_768));
         let table = statistics.to_string();
         let lines: Vec<Vec<&str>> = table.lines().map(|line| line.split_whitespace().collect()).collect();
         assert_eq!(lines[0], ["block", "total", "used", "chunks", "requested", "used", "%"]);
@@ -274,7 +309,7 @@ mod tests {
         assert_eq!(lines[2], ["256", "16", "1", "1", "200", "256", "78.1"]);
         assert_eq!(lines[3], ["large", "10000", "16384", "61.0"]);
         assert_eq!(lines[4], ["all", "10310", "16768", "61.5"]);
-        let free = "48768 of 65536 bytes are free; the largest block to be had is of 32768 bytes.";
+        let free = "48768 of 65536 bytes are free; no block can have more than 48768 bytes.";
         assert_eq!((table.lines().nth(5), lines.len()), (Some(free), 6));
         let width = |line: &str| line.chars().count();
         assert!(table.lines().take(5).all(|line| width(line) == width(table.lines().next().unwrap())), "{table}");
@@ -283,7 +318,10 @@ mod tests {
             unsafe { heap.dealloc(block, Layout::from_size_align(size, layout.align()).unwrap()) };
         }
         let statistics = heap.statistics();
-        assert_eq!((statistics.requested_bytes, statistics.used_bytes, statistics.chunk_bytes), (0, 0, 0));
+        assert_eq!((statistics.requested_bytes, statistics.used_bytes, statistics.chunk_bytes), (0, 0, 8192));
+        heap.trim();
+        let statistics = heap.statistics();
+        assert_eq!(statistics.chunk_bytes, 0);
         assert_eq!(statistics.largest_block, 65_536);
         assert!(statistics.to_string().contains("100.0"), "nothing is lost of nothing");
     }
@@ -314,7 +352,9 @@ mod tests {
                 assert_eq!(statistics.used_bytes, by_class + statistics.large_bytes);
                 assert!(statistics.classes().all(|class| class.requested_bytes <= class.used_bytes()));
                 assert!(statistics.classes().map(|class| class.total_bytes()).sum::<usize>() <= statistics.chunk_bytes);
-                let largest = statistics.largest_block;
+                let at_most = statistics.largest_block;
+                let largest = heap.find_largest_block();
+                assert!(largest <= at_most, "{largest} of {at_most} bytes");
                 heap.validate().unwrap();
                 assert!(heap.alloc(layout(largest + 1)).is_err());
                 if largest > 0 {

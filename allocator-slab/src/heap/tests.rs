@@ -5,7 +5,8 @@ extern crate std;
 use std::vec;
 use std::vec::Vec;
 
-use allocator_core::ByteAllocator;
+use allocator_core::{ByteAllocator, Growing};
+use allocator_pages::RadixPageAllocator;
 use rand::rngs::SmallRng;
 use rand::seq::SliceRandom;
 use rand::{Rng, SeedableRng};
@@ -141,7 +142,7 @@ fn growth_is_at_most_an_eighth_of_what_is_free_while_one_slot_fits_in_that() {
             let taken = free - owned.heap.backing().available_bytes();
             // The table of chunks may need a block with it.
             let new = owned.heap.chunks.iter().nth(chunks);
-            if let Some(chunk) = new.filter(|_| !(owned.heap.chunks.block_bytes() > 0)) {
+            if let Some(chunk) = new.filter(|_| owned.heap.chunks.block_bytes() == 0) {
                 assert!(taken == size || taken <= (free / 8).max(LEAST_GROWTH), "{taken} of {free}");
                 assert!(usize::from(chunk.slots) <= SET_SIZE && taken == usize::from(chunk.slots) * size);
                 assert!(2 * taken > (free / 8).min(SET_SIZE * size), "no smaller than need be");
@@ -226,12 +227,12 @@ fn more_chunks_than_the_table_has_room_for_inline() {
     let pool = 1 << 20;
     let mut owned = Owned::new(pool);
     let blocks = owned.fill(64);
-    assert!((owned.heap.chunks.block_bytes() > 0), "the table needs memory of the backing");
+    assert!(owned.heap.chunks.block_bytes() > 0, "the table needs memory of the backing");
     assert!(owned.heap.available_bytes() <= pool / 64, "only the table is left");
     owned.free(blocks, 64);
     assert_eq!(owned.heap.used_bytes(), 0);
     let whole = owned.alloc(pool).expect("the table has gone back, too");
-    assert!(!(owned.heap.chunks.block_bytes() > 0));
+    assert!(owned.heap.chunks.block_bytes() == 0);
     owned.free([whole], pool);
 }
 
@@ -340,7 +341,7 @@ fn the_table_shrinks_with_its_chunks_wherever_they_lie() {
         // More than is free: all that can be given back is.
         assert!(owned.alloc(pool).is_err());
         owned.heap.validate().unwrap();
-        assert!(owned.heap.chunks.iter().count() <= 20 && before > 0 && !(owned.heap.chunks.block_bytes() > 0));
+        assert!(owned.heap.chunks.iter().count() <= 20 && before > 0 && owned.heap.chunks.block_bytes() == 0);
         owned.free(stay, 64);
     }
 }
@@ -555,4 +556,95 @@ fn usable_sizes() {
     assert_eq!(usable(4097, 1), (4097, 8192));
     assert_eq!(usable(1, 16384), (1, 16384));
     assert_eq!(usable(isize::MAX as usize, 1).0, isize::MAX as usize);
+}
+
+/// Frames of so many pages.
+fn frames(num_pages: usize) -> RadixPageAllocator<'static, 4096> {
+    let start = vec![0u8; (num_pages + 1) * 4096].leak().as_mut_ptr().expose_provenance().next_multiple_of(4096);
+    let words = vec![0; RadixPageAllocator::<4096>::metadata_words(num_pages)].leak();
+    let mut frames = RadixPageAllocator::with_metadata(words);
+    // SAFETY: the memory lasts, and is the frames'.
+    unsafe { frames.init(start, num_pages * 4096).unwrap() };
+    frames
+}
+
+#[test]
+fn to_ask_for_statistics_made_a_backing_grow() {
+    // SAFETY: the frames are memory, and nobody else has them.
+    let backing = unsafe { Growing::new(BuddyByteAllocator::new(), frames(if cfg!(miri) { 64 } else { 1024 })) };
+    let mut heap = SlabByteAllocator::<PowerOfTwoClasses, _>::with_backing(backing);
+    for size in [64, 300, 5000, 20_000] {
+        heap.alloc(Layout::from_size_align(size, 8).unwrap()).unwrap();
+    }
+    let look = |heap: &SlabByteAllocator<PowerOfTwoClasses, Growing<_, RadixPageAllocator<'_, 4096>>>| {
+        let backing = heap.backing();
+        (backing.pages_taken(), backing.used_bytes(), heap.chunks.iter().count(), heap.slabs()[0].unsorted_slots())
+    };
+    let before = look(&heap);
+    for _ in 0..3 {
+        let statistics = heap.statistics();
+        assert!(statistics.largest_block >= heap.largest_block() && statistics.used_bytes == heap.used_bytes());
+    }
+    assert_eq!(look(&heap), before);
+}
+
+#[test]
+fn a_batch_comes_from_the_lists() {
+    let mut owned = Owned::new(64 << 10);
+    let layout = Layout::from_size_align(60, 4).unwrap();
+    let mut out = [MaybeUninit::uninit(); 100];
+    let blocks: Vec<_> = owned.heap.alloc_batch(layout, &mut out).to_vec();
+    owned.heap.validate().unwrap();
+    let statistics = owned.heap.statistics();
+    assert_eq!((blocks.len(), statistics.used_bytes, statistics.requested_bytes), (100, 6400, 6000));
+    let distinct: std::collections::BTreeSet<_> = blocks.iter().map(|block| block.addr().get()).collect();
+    assert_eq!(distinct.len(), 100);
+    // Some one by one, the others together.
+    owned.free(blocks[..10].iter().copied(), 60);
+    // SAFETY: the blocks are live.
+    unsafe { owned.heap.dealloc_batch(&blocks[10..], layout) };
+    owned.heap.validate().unwrap();
+    let statistics = owned.heap.statistics();
+    assert_eq!((statistics.used_bytes, statistics.requested_bytes), (0, 0));
+    assert_eq!(owned.alloc(60), Ok(blocks[99]), "the slot freed last comes first");
+    let all: Vec<_> = owned.heap.alloc_batch(layout, &mut [MaybeUninit::uninit(); 2000]).to_vec();
+    assert_eq!(all.len(), (64 << 10) / 64 - 1, "fewer than asked for: all that there are");
+    assert_eq!((owned.alloc(60), owned.heap.alloc_batch(layout, &mut []).len()), (Err(AllocError::NoMemory), 0));
+    // SAFETY: the blocks are live.
+    unsafe { owned.heap.dealloc_batch(&all, layout) };
+    owned.free([blocks[99]], 60);
+    let large = Layout::from_size_align(10_000, 8).unwrap();
+    let blocks: Vec<_> = owned.heap.alloc_batch(large, &mut [MaybeUninit::uninit(); 9]).to_vec();
+    assert_eq!((blocks.len(), owned.heap.used_bytes()), (4, 64 << 10));
+    // SAFETY: the blocks are live.
+    unsafe { owned.heap.dealloc_batch(&blocks, large) };
+    assert_eq!(owned.heap.used_bytes(), 0);
+    owned.heap.validate().unwrap();
+}
+
+#[test]
+fn a_block_stays_in_its_slot_for_every_size_of_its_class() {
+    let mut owned = Owned::new(32 << 10);
+    let block = owned.alloc(100).unwrap();
+    let layout = |size| Layout::from_size_align(size, 1).unwrap();
+    let mut size = 100;
+    for new_size in [128, 65, 100, 127] {
+        // SAFETY: the block is live, with this size.
+        assert_eq!(unsafe { owned.heap.realloc_in_place(block, layout(size), new_size) }, Ok(block));
+        size = new_size;
+        assert_eq!((owned.heap.statistics().requested_bytes, owned.heap.used_bytes()), (size, 128));
+    }
+    for other_class in [64, 129, 5000, isize::MAX as usize, usize::MAX] {
+        // SAFETY: as above; refused.
+        let answer = unsafe { owned.heap.realloc_in_place(block, layout(size), other_class) };
+        assert_eq!((answer, owned.heap.used_bytes()), (Err(AllocError::NoMemory), 128));
+    }
+    owned.free([block], size);
+}
+
+#[test]
+fn a_heap_can_go_to_another_thread_and_be_looked_at_by_many() {
+    fn is_send_and_sync<T: Send + Sync>() {}
+    is_send_and_sync::<SlabByteAllocator>();
+    is_send_and_sync::<SlabByteAllocator<FineClasses, allocator_tlsf::TlsfByteAllocator>>();
 }
