@@ -67,12 +67,12 @@
 //! | `buddy` | [`BuddyByteAllocator`] | `buddy_system_allocator` |
 //! | `pages` | [`RadixPageAllocator`], [`BuddyPageAllocator`] | |
 //! | `bitmap` | [`BitmapPageAllocator`], [`BitmapIdAllocator`] | `bitmap-allocator` |
-//! | `cache` | [`SlabCache`] and [`SlabBox`]; all of that crate as the module `cache` | |
+//! | `cache` | [`SlabCache`] and [`SlabBox`]; all of that crate as the module `cache` | `lock_api`, `spin` |
 //! | `shared` | [`Locked`]; all of that crate as the module `shared` | `lock_api`, `spin` |
 //! | `allocator_api` | [`AllocatorRc`] and [`AllocatorArc`], for collections that speak `allocator-api2` 0.2, on stable Rust; with `shared`, references to [`Locked`] too | `allocator-api2`, `lock_api`, `spin` |
 //! | `nightly` | `allocator_api`, and the same handles for the standard library's collections; needs a nightly compiler | |
 //! | `full` | all engines, `cache`, `shared`, `allocator_api` and `page-alloc-256m`, on stable Rust, without `std` | |
-//! | `std`, `lock_api`, `zerocopy` | with `cache`: object caches with slabs from the program's heap, with any lock of `lock_api`, with zeroed objects | `std`; `lock_api`; `zerocopy` |
+//! | `std`, `zerocopy` | with `cache`: object caches with slabs from the program's heap, with zeroed objects | `std`; `zerocopy` |
 //! | `page-alloc-256m`, `-4g`, `-64g`, `-1t` | the capacity of [`BitmapPageAllocator`] at 4 KiB pages: what its regions may span, from the lowest to the highest; the largest that is on holds | |
 //!
 //! Features only add, and every combination builds, for bare metal too.

@@ -7,21 +7,22 @@ use core::mem::{ManuallyDrop, MaybeUninit, align_of, needs_drop};
 use core::ops::{Deref, DerefMut};
 use core::ptr::{self, NonNull};
 
-use super::error::{Result, SlabError};
-use super::grid::{Config, Shape};
-use super::header::SlabRef;
-use super::hierarchy::Hierarchy;
-use super::locks::LockTrait;
-use super::sources::{HookSource, SlabSource};
+use crate::error::{Result, SlabError};
+use crate::layout::SlotIndex;
+use crate::locks::LockTrait;
+use crate::pool::Pool;
+use crate::slab::SlabRef;
+use crate::sources::{HookSource, SlabSource};
+use crate::state::{Config, Parameters};
 
-/// An object in a slot of a [`SlabCache`](super::SlabCache), owned like a `Box`.
+/// An object in a slot of a [`SlabCache`](crate::SlabCache), owned like a `Box`.
 ///
-/// It is one pointer. Dropped, wherever that is, it drops the object and gives the slot back; the last box gives all slabs
-/// back if there is no handle any more. The drop of the object runs outside of the lock: it may use the cache, and if it
-/// panics, the slot is given back all the same.
+/// A box is one pointer. Its drop drops the object and frees the slot, on whatever thread it happens. The drop of the last
+/// box gives all slabs back to the source if the cache has no handle any more. The object is dropped without the lock: its
+/// `Drop` may use the cache, and if it panics, the slot is freed all the same.
 ///
-/// It is `Send` and `Sync` where `T` is, and where lock and source are both: whoever drops it uses them, and may be the one
-/// that drops them.
+/// A box is `Send` and `Sync` where `T` is and where lock and source are both: the drop of a box uses lock and source, and
+/// may drop them.
 ///
 /// ```compile_fail,E0277
 /// # use allocator_cache::{SlabCache, locks::SpinLock, sources::StdSource};
@@ -32,31 +33,31 @@ use super::sources::{HookSource, SlabSource};
 ///
 /// # Time complexity
 ///
-/// To drop it is O(1), but for the drop of the object and for the source.
+/// The drop takes O(1), plus the time of the object's drop and of the source.
 pub struct SlabBox<T, L: LockTrait, const SLAB_SIZE: usize, S: SlabSource = HookSource> {
-    /// The slot, live and this box's alone. The pointer may be used for all of the slab.
+    /// A live slot, which this box alone owns. The pointer may be used for all of the slab.
     slot: NonNull<T>,
     owns: Owns<T, L, S>,
 }
 
-/// What a handle and a box own: an object, a lock, a source. The last two are of exactly these types: as one of its
-/// supertypes, either might answer differently.
-pub(super) type Owns<T, L, S> = PhantomData<(T, L, S, fn(L, S) -> (L, S))>;
+/// What a handle and a box own: an object, a lock, a source. Boxes are covariant in `T`, as `Box` is. They are invariant in
+/// `L` and `S`: a subtype of either may implement its trait in another way, and the slabs would go to another source.
+pub(crate) type Owns<T, L, S> = PhantomData<(T, L, S, fn(L, S) -> (L, S))>;
 
-// SAFETY: a box owns its object. Dropped on another thread, it uses lock and source there, and may be the one to drop them.
+// SAFETY: a box owns its object. Its drop uses lock and source on the thread where it happens, and may drop them there.
 unsafe impl<T: Send, L: LockTrait + Send + Sync, const SLAB_SIZE: usize, S: SlabSource + Send + Sync> Send
     for SlabBox<T, L, SLAB_SIZE, S>
 {
 }
 
-// SAFETY: a shared box gives access to the shared object only.
+// SAFETY: a shared box gives shared access to its object, and to nothing else.
 unsafe impl<T: Sync, L: LockTrait + Send + Sync, const SLAB_SIZE: usize, S: SlabSource + Send + Sync> Sync
     for SlabBox<T, L, SLAB_SIZE, S>
 {
 }
 
-/// What is not `Send` or `Sync`, besides the example above: a box with a lock or a source of one thread, and a box of what
-/// must not be shared.
+/// Boxes that are not `Send` or not `Sync`, besides the example above: with a lock or a source of one thread, or with an
+/// object that must not be shared.
 ///
 /// ```compile_fail,E0277
 /// # use allocator_cache::{SlabCache, locks::NoLock, sources::StdSource};
@@ -65,9 +66,10 @@ unsafe impl<T: Sync, L: LockTrait + Send + Sync, const SLAB_SIZE: usize, S: Slab
 /// ```
 ///
 /// ```compile_fail,E0277
-/// # use allocator_cache::{SlabBox, SlabCache, locks::SpinLock, sources::{Locked, PageSource}, locks::NoLock};
+/// # use allocator_cache::{SlabBox, locks::SpinLock, sources::PageSource};
+/// # use allocator_shared::Local;
 /// fn send(_: impl Send) {}
-/// type Source = PageSource<Locked<allocator_pages::RadixPageAllocator<'static, 4096>, NoLock>>;
+/// type Source = PageSource<Local<allocator_pages::RadixPageAllocator<'static, 4096>>>;
 /// fn one(object: SlabBox<u64, SpinLock, 4096, Source>) {
 ///     send(object);
 /// }
@@ -90,54 +92,80 @@ unsafe impl<T: Sync, L: LockTrait + Send + Sync, const SLAB_SIZE: usize, S: Slab
 #[cfg(doctest)]
 struct NeitherSentNorShared;
 
-/// Gives a slot back when it is dropped, be it by a panic.
-struct Slot<C: Config>(NonNull<u8>, PhantomData<C>);
+/// The slot of a box that is given up. Its drop frees the slot, after a panic, too.
+struct Slot<C: Config> {
+    slab: SlabRef<C>,
+    index: SlotIndex,
+}
+
+impl<C: Config> Slot<C> {
+    /// # Safety
+    ///
+    /// - The slot is one of a slab of a cache with these parameters, and the pool has a reference: the slot's, if it is live.
+    /// - The pointer may be used for all of the slab.
+    #[inline(always)]
+    unsafe fn of(slot: NonNull<u8>) -> Self {
+        // SAFETY: passed on from the caller.
+        let slab = unsafe { SlabRef::of_slot(slot) };
+        Self { slab, index: slab.index_of(slot) }
+    }
+
+    /// Whether the slot is live, as it is unless two boxes were made of one pointer. If it is not, counts the fault, and
+    /// gives up the slot without freeing it.
+    #[inline(always)]
+    fn check_live(self) -> Option<Self> {
+        if self.slab.is_live(self.index) {
+            return Some(self);
+        }
+        Pool::of(ManuallyDrop::new(self).slab).refuse_free();
+        None
+    }
+}
 
 impl<C: Config> Drop for Slot<C> {
     #[inline(always)]
     fn drop(&mut self) {
-        // SAFETY: whoever made this gives the slot up, and no value is in it any more.
-        unsafe { Hierarchy::<C>::put(self.0) }
+        // SAFETY: the box gave the slot up, and no value is in it any more.
+        unsafe { Pool::of(self.slab).free(self.slab, self.index) }
     }
 }
 
 impl<T, L: LockTrait, const SLAB_SIZE: usize, S: SlabSource> SlabBox<T, L, SLAB_SIZE, S> {
     /// # Safety
     ///
-    /// The slot is a live one of such a cache and becomes the box's; its pointer may be used for all of the slab. It holds
-    /// a value.
+    /// - The slot is a live one of a cache with these parameters, and becomes the box's.
+    /// - The pointer may be used for all of the slab.
+    /// - The slot holds a value.
     #[inline(always)]
-    pub(super) unsafe fn of_slot(slot: NonNull<T>) -> Self {
+    pub(crate) unsafe fn of_slot(slot: NonNull<T>) -> Self {
         Self { slot, owns: PhantomData }
     }
 
-    /// The slot's, which is not the box's any more.
+    /// The slot's pointer. The slot is not the box's any more.
     #[inline(always)]
-    fn release(self) -> NonNull<T> {
+    fn into_slot(self) -> NonNull<T> {
         ManuallyDrop::new(self).slot
     }
 
-    /// Whether the slot of a box is live, as it should be.
+    /// The slot of a box, to be freed.
+    ///
+    /// # Safety
+    ///
+    /// The slot is that of a box, which is given up.
     #[inline(always)]
-    fn is_live(slot: NonNull<T>) -> bool {
-        // SAFETY: the slot is one of such a cache.
-        let slab = unsafe { SlabRef::<Shape<T, L, SLAB_SIZE, S>>::of_slot(slot.cast()) };
-        slab.is_live(slab.index_of(slot.cast()))
+    unsafe fn give_up(slot: NonNull<T>) -> Slot<Parameters<T, L, SLAB_SIZE, S>> {
+        // SAFETY: the slot of a box is one of a cache with these parameters. If another box was made of it and has freed
+        // it, whoever called `from_raw` for the second one has promised that the pool has a reference.
+        unsafe { Slot::of(slot.cast()) }
     }
 
-    /// What gives the slot back.
-    #[inline(always)]
-    fn returning(slot: NonNull<T>) -> Slot<Shape<T, L, SLAB_SIZE, S>> {
-        Slot(slot.cast(), PhantomData)
+    /// The box as one without a value: the value is not dropped with it.
+    pub(crate) fn into_uninit(self) -> SlabBox<MaybeUninit<T>, L, SLAB_SIZE, S> {
+        // SAFETY: the slot is the box's; a `MaybeUninit` has the size and the alignment of its value, and needs no value.
+        unsafe { SlabBox::of_slot(self.into_slot().cast()) }
     }
 
-    /// The box without the knowledge that there is a value, which is not dropped with it.
-    pub(super) fn into_uninit(self) -> SlabBox<MaybeUninit<T>, L, SLAB_SIZE, S> {
-        // SAFETY: the slot is the box's; `MaybeUninit` has the size and the alignment of its value, and needs none.
-        unsafe { SlabBox::of_slot(self.release().cast()) }
-    }
-
-    /// The object's pointer. It is good for as long as the box is, and is not moved.
+    /// The object's pointer. It stays valid for as long as the box lives, wherever the box is moved.
     #[must_use]
     #[inline]
     pub fn as_ptr(&self) -> *const T {
@@ -151,8 +179,8 @@ impl<T, L: LockTrait, const SLAB_SIZE: usize, S: SlabSource> SlabBox<T, L, SLAB_
         self.slot.as_ptr()
     }
 
-    /// The object's pointer, to be made a box again with [`from_raw`](Self::from_raw). Until then the slot stays live, and
-    /// keeps the slabs.
+    /// Turns the box into a pointer, for [`from_raw`](Self::from_raw). Until then the slot stays live, and is a reference to
+    /// the cache: the slabs stay. O(1).
     ///
     /// # Examples
     ///
@@ -161,11 +189,11 @@ impl<T, L: LockTrait, const SLAB_SIZE: usize, S: SlabSource> SlabBox<T, L, SLAB_
     /// let cache = SlabCache::<u64, SpinLock, 4096, _>::with_source(StdSource)?;
     /// let pointer = SlabBox::into_raw(cache.alloc_with(5)?);
     ///
-    /// // SAFETY: the pointer is that of a box, which was not made a box again yet.
+    /// // SAFETY: `into_raw` of this very type gave the pointer, and no box was made of it since.
     /// let number = unsafe { SlabBox::<u64, SpinLock, 4096, StdSource>::from_raw(pointer) }?;
     /// assert_eq!(SlabBox::into_inner(number), 5);
     ///
-    /// // SAFETY: the cache is there, so the slab can be read; the slot is free, which is found out.
+    /// // SAFETY: this is a mistake that is found: the slot is free, and the handle `cache` keeps the slab.
     /// let again = unsafe { SlabBox::<u64, SpinLock, 4096, StdSource>::from_raw(pointer) };
     /// assert_eq!(again.err(), Some(SlabError::InvalidPointer));
     /// # Ok::<(), SlabError>(())
@@ -173,76 +201,79 @@ impl<T, L: LockTrait, const SLAB_SIZE: usize, S: SlabSource> SlabBox<T, L, SLAB_
     #[must_use]
     #[inline]
     pub fn into_raw(b: Self) -> NonNull<T> {
-        b.release()
+        b.into_slot()
     }
 
-    /// A box of a pointer that [`into_raw`](Self::into_raw) gave. O(1).
+    /// Turns a pointer that [`into_raw`](Self::into_raw) gave into a box again. O(1).
     ///
     /// # Errors
     ///
     /// - [`AlignmentMismatch`](SlabError::AlignmentMismatch): the pointer is not aligned for `T`;
-    /// - [`InvalidPointer`](SlabError::InvalidPointer): it does not lie in a slab of such a cache, it is not the start of a
-    ///   slot, or the slot is free.
+    /// - [`InvalidPointer`](SlabError::InvalidPointer): the pointer does not point into a slab of a cache with these type
+    ///   parameters, or not to the start of a slot, or the slot is free.
     ///
     /// # Safety
     ///
-    /// - The pointer is that of an object which a box of this type was for, and no box is now; or this is an error that is
-    ///   found out, as above. None that is found out is a slot that is live again as another's object, nor a live slot of a
-    ///   cache with other types of the same size and alignment: a header does not tell types apart.
-    /// - The first bytes of the `SLAB_SIZE` bytes around it, aligned to their size, can be read, as many as a header has:
-    ///   that is so as long as a handle or another box keeps the slab, and where memory is mapped in pieces of at least
-    ///   that size.
+    /// Either the pointer is right:
+    ///
+    /// - `into_raw` of this type gave it: the same `T`, `L`, `SLAB_SIZE` and `S`, lifetimes included. (`MaybeUninit<T>` and
+    ///   `T` may stand for each other, provided that the slot holds a value where `T` is named here.)
+    /// - No box was made of it since.
+    /// - The source that `S` refers to is still there, and is the same.
+    ///
+    /// Or it is wrong, and this function finds that and gives an error, under two conditions:
+    ///
+    /// - The memory can be read at the `SLAB_SIZE` bytes around the pointer, aligned to their size. A handle or another box
+    ///   of the cache ensures that, if the pointer points into one of its slabs. For a pointer to elsewhere it holds where
+    ///   memory is mapped in pieces of at least `SLAB_SIZE` bytes.
+    /// - The address is not that of a live slot: neither of an object that the cache has put there since, nor of an object
+    ///   of another cache whose `T`, `L` and `S` have the same sizes and alignments.
     pub unsafe fn from_raw(pointer: NonNull<T>) -> Result<Self> {
         if !pointer.addr().get().is_multiple_of(align_of::<T>()) {
             return Err(SlabError::AlignmentMismatch);
         }
-        // The caller's pointer may be good for the object only; that which is found is good for the slab.
-        // SAFETY: passed on.
-        let slot = unsafe { SlabRef::<Shape<T, L, SLAB_SIZE, S>>::find(pointer.addr().get()) };
+        // The caller's pointer may have been narrowed to the object. The pointer that `find` makes is good for the slab.
+        // SAFETY: passed on from the caller.
+        let slot = unsafe { SlabRef::<Parameters<T, L, SLAB_SIZE, S>>::find(pointer.addr().get()) };
         let slot = slot.ok_or(SlabError::InvalidPointer)?;
-        // SAFETY: the slot is live, and no box has it, as the caller promises.
+        // SAFETY: the slot is live; the caller promises that it is this type's and that no box owns it.
         Ok(unsafe { Self::of_slot(slot.cast()) })
     }
 
-    /// The object, out of its slot, which is given back. O(1), but for moving it and for the source.
+    /// Moves the object out of its slot, and frees the slot. O(1), but for the move and the source.
     ///
     /// # Panics
     ///
-    /// If the slot is free, as two boxes were made of one pointer: there is no object any more.
+    /// If two boxes were made of one pointer, and the other one has freed the slot: there is no object any more.
     #[must_use]
     #[inline]
     pub fn into_inner(b: Self) -> T {
-        let slot = b.release();
-        if !Self::is_live(slot) {
-            // SAFETY: the slot is one of such a cache.
-            unsafe { Hierarchy::<Shape<T, L, SLAB_SIZE, S>>::refuse(slot.cast()) };
-            panic!("two boxes of one object");
-        }
-        // SAFETY: the slot holds the value, which is not in it any more from here on.
-        let value = unsafe { slot.read() };
-        drop(Self::returning(slot));
-        value
+        let pointer = b.into_slot();
+        // SAFETY: the slot was this box's.
+        let Some(_slot) = unsafe { Self::give_up(pointer) }.check_live() else { panic!("two boxes of one object") };
+        // SAFETY: the slot holds the value, which is moved out of it here.
+        unsafe { pointer.read() }
     }
 }
 
 impl<T, L: LockTrait, const SLAB_SIZE: usize, S: SlabSource> SlabBox<MaybeUninit<T>, L, SLAB_SIZE, S> {
-    /// The box as one of an object. Like that of [`MaybeUninit`], but the box stays one.
+    /// Turns the box into one with a value, as [`MaybeUninit::assume_init`] does.
     ///
     /// # Safety
     ///
-    /// A value was written.
+    /// The slot holds a value.
     #[must_use]
     #[inline]
     pub unsafe fn assume_init(self) -> SlabBox<T, L, SLAB_SIZE, S> {
-        // SAFETY: the slot is the box's, and holds a value, as the caller promises.
-        unsafe { SlabBox::of_slot(self.release().cast()) }
+        // SAFETY: the slot is the box's; the caller promises that it holds a value.
+        unsafe { SlabBox::of_slot(self.into_slot().cast()) }
     }
 
-    /// Writes the object: then it is one.
+    /// Writes a value, which makes the box one with a value.
     #[inline]
     pub fn write(b: Self, value: T) -> SlabBox<T, L, SLAB_SIZE, S> {
-        let slot = b.release().cast::<T>();
-        // SAFETY: the slot is the box's, and has room for a value; then it holds it.
+        let slot = b.into_slot().cast::<T>();
+        // SAFETY: the slot is the box's, and has space for a value, which is written first.
         unsafe {
             slot.write(value);
             SlabBox::of_slot(slot)
@@ -253,14 +284,17 @@ impl<T, L: LockTrait, const SLAB_SIZE: usize, S: SlabSource> SlabBox<MaybeUninit
 impl<T, L: LockTrait, const SLAB_SIZE: usize, S: SlabSource> Drop for SlabBox<T, L, SLAB_SIZE, S> {
     #[inline]
     fn drop(&mut self) {
-        if needs_drop::<T>() && !Self::is_live(self.slot) {
-            // Two boxes were made of one pointer. What the other has dropped is not dropped again.
-            // SAFETY: the slot is one of such a cache.
-            return unsafe { Hierarchy::<Shape<T, L, SLAB_SIZE, S>>::refuse(self.slot.cast()) };
+        // SAFETY: the slot is this box's, which is gone then.
+        let slot = unsafe { Self::give_up(self.slot) };
+        if !needs_drop::<T>() {
+            // `Pool::free` finds out if the slot is free already.
+            return drop(slot);
         }
-        let _slot = Self::returning(self.slot);
-        // SAFETY: the slot holds the box's value, which nobody uses after this.
-        unsafe { ptr::drop_in_place(self.slot.as_ptr()) };
+        // If two boxes were made of one pointer, the other one may have dropped the value.
+        if let Some(_slot) = slot.check_live() {
+            // SAFETY: the slot holds the box's value, which nobody uses any more. `_slot` is dropped after it.
+            unsafe { ptr::drop_in_place(self.slot.as_ptr()) };
+        }
     }
 }
 

@@ -5,25 +5,25 @@ use core::fmt;
 
 use allocator_core::AllocError;
 
-/// Why the object cache refused a request. No slot was taken then, and no value made.
+/// Why the object cache refused a request. A refused request has taken no slot and made no value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum SlabError {
-    /// No slot is free, and the source gives no further slab.
+    /// No slot is free, and the source has no further slab.
     OutOfMemory,
     /// A pointer is not aligned for its type, or a source gave a slab that is not aligned to its size.
     AlignmentMismatch,
-    /// A pointer is not that of a live slot of such a cache.
+    /// A pointer is not the address of a live slot of a cache with these type parameters.
     InvalidPointer,
-    /// What the cache keeps in free memory was overwritten, or a source failed in a way that has no other name.
+    /// Free memory of the cache was overwritten, or a source failed for a reason that no other variant names.
     FatalError,
 }
 
 impl fmt::Display for SlabError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::OutOfMemory => "no slot is free, and the source gives no further slab",
+            Self::OutOfMemory => "no slot is free, and the source has no further slab",
             Self::AlignmentMismatch => "not aligned",
-            Self::InvalidPointer => "not a live slot of such a cache",
+            Self::InvalidPointer => "not a live slot of a cache of this type",
             Self::FatalError => "free memory of the cache was overwritten, or its source failed",
         })
     }
@@ -32,7 +32,7 @@ impl fmt::Display for SlabError {
 impl Error for SlabError {}
 
 impl From<AllocError> for SlabError {
-    /// What a source answers that has its slabs from an allocator of the family.
+    /// The error of a source whose slabs come from an allocator of the family.
     fn from(error: AllocError) -> Self {
         match error {
             AllocError::NoMemory => Self::OutOfMemory,
@@ -42,8 +42,13 @@ impl From<AllocError> for SlabError {
     }
 }
 
-/// What the object cache answers: a value, or why there is none.
+/// A result of the object cache.
 pub type Result<T> = core::result::Result<T, SlabError>;
+
+/// `Ok` if the condition holds, else the text: for the checks of `validate`.
+pub(crate) fn ensure(holds: bool, otherwise: &'static str) -> core::result::Result<(), &'static str> {
+    if holds { Ok(()) } else { Err(otherwise) }
+}
 
 #[cfg(test)]
 mod tests {

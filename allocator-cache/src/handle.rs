@@ -1,29 +1,31 @@
-//! [`SlabCache`], the handle.
+//! [`SlabCache`], the handle of a cache.
 
 use core::fmt;
 use core::marker::PhantomData;
 use core::mem::MaybeUninit;
 
-use super::boxed::{Owns, SlabBox};
-use super::error::Result;
-use super::grid::Shape;
-use super::hierarchy::Hierarchy;
-use super::locks::LockTrait;
-use super::sources::{HookSource, SlabSource};
-use super::statistics::SlabStatistics;
+use crate::boxed::{Owns, SlabBox};
+use crate::error::Result;
+use crate::locks::LockTrait;
+use crate::pool::Pool;
+use crate::sources::{HookSource, SlabSource};
+use crate::state::Parameters;
+use crate::statistics::SlabStatistics;
 
-/// A cache of objects of type `T`: each takes a slot of a slab of `SLAB_SIZE` bytes, in O(1) both ways.
+/// A cache of objects of type `T`. Each object lies in a slot of a slab of `SLAB_SIZE` bytes; to allocate one and to free
+/// one takes O(1).
 ///
-/// This is a handle; clones share the slabs, and boxes outlive all handles. The [module](crate) says how it works.
+/// A value of this type is a handle. Clones of it share the slabs, and boxes may outlive all handles. The
+/// [crate's documentation](crate) shows how the cache works.
 ///
 /// | parameter | is |
 /// | --- | --- |
-/// | `T` | the type of the objects; of any size, 0 included, and any alignment up to a part of a slab |
+/// | `T` | the type of the objects, of any size (0, too) and alignment of which two fit in a slab |
 /// | `L` | the lock; see [`locks`](crate::locks) |
 /// | `SLAB_SIZE` | the size of a slab and its alignment, a power of two, in bytes |
 /// | `S` | where the slabs come from; see [`sources`](crate::sources) |
 ///
-/// What does not fit is refused when compiling:
+/// Parameters that do not fit do not compile:
 ///
 /// ```compile_fail,E0080
 /// # use allocator_cache::{SlabCache, locks::NoLock, sources::StdSource};
@@ -33,15 +35,15 @@ use super::statistics::SlabStatistics;
 ///
 /// ```compile_fail,E0080
 /// # use allocator_cache::{SlabCache, locks::NoLock, sources::StdSource};
-/// // error[E0080]: evaluation panicked: SLAB_SIZE has no room for the header and two slots
+/// // error[E0080]: evaluation panicked: SLAB_SIZE is too small for the header and two slots
 /// let cache = SlabCache::<[u8; 2048], NoLock, 4096, _>::with_source(StdSource);
 /// ```
 ///
 /// # Drawbacks
 ///
-/// - One lock for all threads: where many allocate at once, it is what they wait for.
-/// - A slab with one live slot stays.
-/// - Slots are for one type and one size.
+/// - All threads share one lock: threads that allocate at the same time wait for each other.
+/// - A slab with one live slot is not given back.
+/// - All slots have one size, for one type.
 ///
 /// # Examples
 ///
@@ -72,26 +74,26 @@ use super::statistics::SlabStatistics;
 /// # Ok::<(), allocator_cache::SlabError>(())
 /// ```
 pub struct SlabCache<T, L: LockTrait, const SLAB_SIZE: usize, S: SlabSource = HookSource> {
-    hierarchy: Hierarchy<Shape<T, L, SLAB_SIZE, S>>,
+    pool: Pool<Parameters<T, L, SLAB_SIZE, S>>,
     owns: Owns<T, L, S>,
 }
 
-// SAFETY: handles on several threads share the lock, which may be any thread's then, the source, which is called outside
-// of the lock, and the slabs, which are used under it. The last of them, or the last box, drops lock and source, wherever
-// it is. Values are made where they are used; that they may be sent is asked for all the same, as of a channel.
+// SAFETY: handles on several threads share the lock, the source, which several threads may call at once, and the slabs,
+// which they use under the lock. The last handle or box drops lock and source, on whatever thread it is. A value is made on
+// the thread that allocates it; `T: Send` is asked for all the same, as a channel does.
 unsafe impl<T: Send, L: LockTrait + Send + Sync, const SLAB_SIZE: usize, S: SlabSource + Send + Sync> Send
     for SlabCache<T, L, SLAB_SIZE, S>
 {
 }
 
-// SAFETY: as for `Send`, for a shared handle can be cloned.
+// SAFETY: as for `Send`: a shared handle can be cloned.
 unsafe impl<T: Send, L: LockTrait + Send + Sync, const SLAB_SIZE: usize, S: SlabSource + Send + Sync> Sync
     for SlabCache<T, L, SLAB_SIZE, S>
 {
 }
 
 impl<T, L: LockTrait, const SLAB_SIZE: usize> SlabCache<T, L, SLAB_SIZE> {
-    /// A cache with one slab, from the [hooks](crate::define_allocation_hooks) of the program. O(1).
+    /// Makes a cache with one slab, from the [hooks](crate::define_allocation_hooks) of the program. O(1), but for the hook.
     ///
     /// # Errors
     ///
@@ -102,45 +104,45 @@ impl<T, L: LockTrait, const SLAB_SIZE: usize> SlabCache<T, L, SLAB_SIZE> {
 }
 
 impl<T, L: LockTrait, const SLAB_SIZE: usize, S: SlabSource> SlabCache<T, L, SLAB_SIZE, S> {
-    /// A cache with one slab, from this source. O(1), but for the source.
+    /// Makes a cache with one slab, from this source. O(1), but for the source.
     ///
     /// # Errors
     ///
-    /// - [`OutOfMemory`](super::SlabError::OutOfMemory): the source gives no slab;
-    /// - [`AlignmentMismatch`](super::SlabError::AlignmentMismatch): it gives one that is not aligned to its size.
+    /// - [`OutOfMemory`](crate::SlabError::OutOfMemory): the source has no slab;
+    /// - [`AlignmentMismatch`](crate::SlabError::AlignmentMismatch): it gives one that is not aligned to its size.
     pub fn with_source(source: S) -> Result<Self> {
-        Ok(Self { hierarchy: Hierarchy::create(source)?, owns: PhantomData })
+        Ok(Self { pool: Pool::create(source)?, owns: PhantomData })
     }
 
-    /// Where the slabs come from.
+    /// The source of the slabs.
     #[must_use]
     pub fn source(&self) -> &S {
-        self.hierarchy.source()
+        self.pool.source()
     }
 
-    /// An object with its default value. The value is made outside of the lock, and may use the cache.
+    /// Allocates an object with its default value. `T::default` runs without the lock, and may use the cache.
     ///
     /// # Time complexity
     ///
-    /// O(1), but for the source, which is asked when no slot is free; and O(slots of a slab) for the call that finds free
-    /// memory overwritten.
+    /// O(1). Where no slot is free, the time of the source besides; and O(slots of a slab) for a call that finds free memory
+    /// overwritten.
     ///
     /// # Errors
     ///
-    /// - [`OutOfMemory`](super::SlabError::OutOfMemory): no slot is free, and the source gives no slab;
-    /// - [`AlignmentMismatch`](super::SlabError::AlignmentMismatch): it gives one that is not aligned to its size;
-    /// - [`FatalError`](super::SlabError::FatalError): free memory was found overwritten. Nothing was taken; the slab is put
-    ///   in order again, so the next request is served.
+    /// - [`OutOfMemory`](crate::SlabError::OutOfMemory): no slot is free, and the source has no further slab;
+    /// - [`AlignmentMismatch`](crate::SlabError::AlignmentMismatch): it gives one that is not aligned to its size;
+    /// - [`FatalError`](crate::SlabError::FatalError): free memory was overwritten. The call has taken no slot, and has
+    ///   repaired the slab: the next one finds it in order.
     #[inline]
     pub fn alloc(&self) -> Result<SlabBox<T, L, SLAB_SIZE, S>>
     where
         T: Default,
     {
-        // In this order nothing is made that has no place.
+        // The slot comes first, so that no value is made where there is none.
         self.alloc_uninit().map(|slot| SlabBox::write(slot, T::default()))
     }
 
-    /// An object with this value, which is dropped where there is an error.
+    /// Allocates an object with this value. Where that fails, the value is dropped.
     ///
     /// # Errors
     ///
@@ -150,7 +152,7 @@ impl<T, L: LockTrait, const SLAB_SIZE: usize, S: SlabSource> SlabCache<T, L, SLA
         self.alloc_uninit().map(|slot| SlabBox::write(slot, value))
     }
 
-    /// Room for an object. What is in it is not initialised.
+    /// Allocates a slot for an object. Its contents are not initialised.
     ///
     /// # Errors
     ///
@@ -170,12 +172,12 @@ impl<T, L: LockTrait, const SLAB_SIZE: usize, S: SlabSource> SlabCache<T, L, SLA
     /// ```
     #[inline]
     pub fn alloc_uninit(&self) -> Result<SlabBox<MaybeUninit<T>, L, SLAB_SIZE, S>> {
-        let slot = self.hierarchy.take()?;
-        // SAFETY: the slot was just taken, for a value of this type.
+        let slot = self.pool.take()?;
+        // SAFETY: the pool has just handed out the slot, which is for a value of this type.
         Ok(unsafe { SlabBox::of_slot(slot.cast()) })
     }
 
-    /// An object all of whose bytes are 0.
+    /// Allocates an object all of whose bytes are 0.
     ///
     /// # Errors
     ///
@@ -195,26 +197,26 @@ impl<T, L: LockTrait, const SLAB_SIZE: usize, S: SlabSource> SlabCache<T, L, SLA
         T: zerocopy::FromZeros,
     {
         let mut slot = self.alloc_uninit()?;
-        // In place: a large value does not go over the stack.
-        // SAFETY: the slot has room for one value, and `FromZeros` says that zero bytes are one.
+        // In place, so that a large value does not go over the stack.
+        // SAFETY: the slot has space for one value, and `FromZeros` says that zero bytes are one.
         unsafe {
             slot.as_mut_ptr().write_bytes(0, 1);
             Ok(slot.assume_init())
         }
     }
 
-    /// Fills the slice with objects with their default value, their slots taken under one lock while slots last. What is
-    /// in the slice is dropped first.
+    /// Fills the slice with objects with their default value. All free slots that there are are taken under one lock. What
+    /// is in the slice is dropped first.
     ///
     /// # Time complexity
     ///
-    /// O(length of the slice). Only the slots are taken under the lock; the source is asked outside of it, for one slab
-    /// after the other, when no slot is free.
+    /// O(length of the slice). The lock is held while slots are taken. Where no slot is free, the cache calls the source for
+    /// one slab after the other, without the lock.
     ///
     /// # Errors
     ///
-    /// As for [`alloc`](Self::alloc); the slice is all `None` then, and all slots taken for it are given back, as are the
-    /// slabs that came for them, but for one that the cache may keep.
+    /// As for [`alloc`](Self::alloc). Then the slice is all `None`: the call has freed all slots that it took, and has given
+    /// the slabs that it got for them back, but for one that the cache may keep.
     ///
     /// # Examples
     ///
@@ -234,8 +236,8 @@ impl<T, L: LockTrait, const SLAB_SIZE: usize, S: SlabSource> SlabCache<T, L, SLA
         self.alloc_batch_with(boxes, |_| T::default())
     }
 
-    /// Fills the slice with objects, each with the value that `value` gives for its index, as
-    /// [`alloc_batch`](Self::alloc_batch). The values are made outside of the lock.
+    /// Fills the slice as [`alloc_batch`](Self::alloc_batch) does, each object with the value that `value` returns for its
+    /// index. `value` runs without the lock.
     ///
     /// # Errors
     ///
@@ -250,9 +252,9 @@ impl<T, L: LockTrait, const SLAB_SIZE: usize, S: SlabSource> SlabCache<T, L, SLA
         if batch.boxes.is_empty() {
             return Ok(());
         }
-        self.hierarchy.take_many(|slot| {
-            // SAFETY: the slot was just taken, for a value of this type; until that is written, `batch` keeps it from
-            // being dropped.
+        self.pool.take_many(|slot| {
+            // SAFETY: the pool has just handed out the slot, which is for a value of this type. Until the value is written,
+            // `batch` sees to it that the value is not dropped.
             batch.boxes[batch.taken] = Some(unsafe { SlabBox::of_slot(slot.cast()) });
             batch.taken += 1;
             batch.taken < batch.boxes.len()
@@ -260,7 +262,7 @@ impl<T, L: LockTrait, const SLAB_SIZE: usize, S: SlabSource> SlabCache<T, L, SLA
         while batch.written < batch.taken {
             let value = value(batch.written);
             if let Some(slot) = &mut batch.boxes[batch.written] {
-                // SAFETY: the slot is the box's. Nothing is dropped: there was no value yet.
+                // SAFETY: the slot is the box's. It holds no value yet, so none is dropped.
                 unsafe { slot.as_mut_ptr().write(value) };
             }
             batch.written += 1;
@@ -268,43 +270,43 @@ impl<T, L: LockTrait, const SLAB_SIZE: usize, S: SlabSource> SlabCache<T, L, SLA
         Ok(())
     }
 
-    /// Gives slabs without live slots back to the source, one after the other, until there is none left or the source does
-    /// not take one: how many it took.
+    /// Gives slabs without live slots back to the source. Stops when there is none left, or the source refuses one. Returns
+    /// how many the source took.
     ///
-    /// The cache keeps one such slab, so that a program that goes back and forth over its edge does not call the source
-    /// each time; and those that the source did not take. The primary slab stays.
+    /// There are such slabs because the cache keeps one of them, so that a program that goes back and forth over its edge
+    /// does not call the source each time, and keeps those that the source refused. The primary slab stays.
     ///
     /// # Time complexity
     ///
     /// O(slabs given back), but for the source.
     pub fn shrink(&self) -> usize {
-        self.hierarchy.shrink()
+        self.pool.shrink()
     }
 
-    /// What there is, and what of it is used. O(1).
+    /// What the cache has, and how much of it is used. O(1).
     #[must_use]
     pub fn statistics(&self) -> SlabStatistics {
-        self.hierarchy.statistics()
+        self.pool.statistics()
     }
 
-    /// Recounts everything under the lock: for tests. O(slots).
+    /// Recounts everything under the lock, for tests. O(slots).
     ///
     /// # Errors
     ///
-    /// What was found not to hold, the first of it.
+    /// The first invariant that does not hold.
     pub fn validate(&self) -> core::result::Result<(), &'static str> {
-        self.hierarchy.validate()
+        self.pool.validate()
     }
 }
 
-/// Boxes without values, whose slots are given back when this is dropped. None of them is left where a source panics; where
-/// it does so twice, the program ends.
-struct GiveBack<'b, T, L: LockTrait, const SLAB_SIZE: usize, S: SlabSource>(
+/// Boxes without values. The drop frees their slots and leaves `None`, also where the source panics meanwhile; where the
+/// source panics a second time, the program ends.
+struct Valueless<'b, T, L: LockTrait, const SLAB_SIZE: usize, S: SlabSource>(
     &'b mut [Option<SlabBox<T, L, SLAB_SIZE, S>>],
 );
 
-impl<T, L: LockTrait, const SLAB_SIZE: usize, S: SlabSource> GiveBack<'_, T, L, SLAB_SIZE, S> {
-    fn give_back(&mut self) {
+impl<T, L: LockTrait, const SLAB_SIZE: usize, S: SlabSource> Valueless<'_, T, L, SLAB_SIZE, S> {
+    fn free_all(&mut self) {
         while let Some((slot, rest)) = core::mem::take(&mut self.0).split_first_mut() {
             self.0 = rest;
             drop(slot.take().map(SlabBox::into_uninit));
@@ -312,9 +314,9 @@ impl<T, L: LockTrait, const SLAB_SIZE: usize, S: SlabSource> GiveBack<'_, T, L, 
     }
 }
 
-impl<T, L: LockTrait, const SLAB_SIZE: usize, S: SlabSource> Drop for GiveBack<'_, T, L, SLAB_SIZE, S> {
+impl<T, L: LockTrait, const SLAB_SIZE: usize, S: SlabSource> Drop for Valueless<'_, T, L, SLAB_SIZE, S> {
     fn drop(&mut self) {
-        self.give_back();
+        self.free_all();
     }
 }
 
@@ -326,14 +328,13 @@ struct Unwritten<'b, T, L: LockTrait, const SLAB_SIZE: usize, S: SlabSource> {
 }
 
 impl<T, L: LockTrait, const SLAB_SIZE: usize, S: SlabSource> Drop for Unwritten<'_, T, L, SLAB_SIZE, S> {
-    /// Where the batch is not complete, there is no batch: gives back the slots without dropping values that there are not,
-    /// and drops those that there are.
+    /// Where the batch is not complete, frees all of it: the slots without values, and the boxes with values.
     fn drop(&mut self) {
         if self.written < self.boxes.len() {
-            // To give a slot back may call the source, which may panic: then the others go while that unwinds.
-            let mut unwritten = GiveBack(&mut self.boxes[self.written..self.taken]);
-            unwritten.give_back();
-            drop(unwritten);
+            // To free a slot may call the source, which may panic: then the unwinding frees the others.
+            let mut valueless = Valueless(&mut self.boxes[self.written..self.taken]);
+            valueless.free_all();
+            drop(valueless);
             self.boxes.fill_with(|| None);
         }
     }
@@ -342,16 +343,16 @@ impl<T, L: LockTrait, const SLAB_SIZE: usize, S: SlabSource> Drop for Unwritten<
 impl<T, L: LockTrait, const SLAB_SIZE: usize, S: SlabSource> Clone for SlabCache<T, L, SLAB_SIZE, S> {
     /// Another handle to the same slabs. O(1).
     fn clone(&self) -> Self {
-        self.hierarchy.join();
-        Self { hierarchy: self.hierarchy, owns: PhantomData }
+        self.pool.acquire();
+        Self { pool: self.pool, owns: PhantomData }
     }
 }
 
 impl<T, L: LockTrait, const SLAB_SIZE: usize, S: SlabSource> Drop for SlabCache<T, L, SLAB_SIZE, S> {
-    /// Boxes keep the slabs; where there is none, the last handle gives them back.
+    /// The drop of the last handle gives all slabs back, if there is no box. Where there is one, the last box does.
     fn drop(&mut self) {
-        // SAFETY: the reference is this handle's, which is not used any more.
-        unsafe { self.hierarchy.leave() }
+        // SAFETY: the reference is this handle's, which is gone then.
+        unsafe { self.pool.release() }
     }
 }
 

@@ -1,88 +1,93 @@
-//! The object cache: values of one type, in O(1) both ways, freed from anywhere.
+//! The object cache: allocates values of one type in O(1) and frees them in O(1), on any thread.
 //!
-//! [`SlabCache`] is the handle, [`SlabBox`] an object. Objects lie in the slots of *slabs*: blocks of `SLAB_SIZE` bytes,
-//! aligned to their size, so that a slot finds its slab by masking its own address. The *primary* slab comes with the cache
-//! and holds what all slabs share, lock and counts; *secondary* slabs come when no slot is free, and go when they are
-//! empty. All slabs of a cache are its *hierarchy*.
+//! [`SlabCache`] is the handle of a cache, [`SlabBox`] an object of it. Objects lie in the *slots* of *slabs*: blocks of
+//! `SLAB_SIZE` bytes, aligned to their size, so that the cache finds the slab of a slot by masking the slot's address. The
+//! slabs of a cache are its *pool*. The *primary* slab comes with the cache and holds the state of the pool: lock, counts,
+//! lists, source. *Secondary* slabs come when no slot is free, and go when they are empty.
 //!
 //! | module | holds |
 //! | --- | --- |
-//! | [`error`](SlabError) | why a request was refused |
-//! | [`locks`] | what protects a hierarchy |
-//! | [`sources`] | where slabs come from |
-//! | `grid` | where things lie in a slab; computed, and checked, when compiling |
-//! | `header` | one slab: all pointer arithmetic |
-//! | `list` | the lists of slabs |
-//! | `refs` | the count of references |
-//! | `hierarchy` | policy: which slab to take from, when to call the source, who frees what |
-//! | `handle`, `boxed` | [`SlabCache`], [`SlabBox`] |
+//! | `error` | [`SlabError`] |
+//! | `statistics` | [`SlabStatistics`] |
+//! | `sync` | the atomics and cells that the crate uses, those of loom in a model test |
+//! | [`locks`] | the locks of a cache: [`LockTrait`](locks::LockTrait) and ready ones |
+//! | [`sources`] | the sources of slabs: [`SlabSource`] and ready ones |
+//! | `layout` | the layout of a slab, computed and checked at compile time; the index of a slot |
+//! | `slab` | one slab: all pointer arithmetic |
+//! | `list` | a list of slabs |
+//! | `state` | the state of a pool; the types that a cache is made of |
+//! | `pool` | the slabs of a cache: which hands out a slot, when the source is called, who ends the pool |
+//! | `boxed` | [`SlabBox`] |
+//! | `handle` | [`SlabCache`] |
 //!
 //! # A slab
 //!
 //! ```text
 //!   aligned to SLAB_SIZE                                               aligned for T
 //!   ┌────────┬───────────┬──────────────────────┬──────────────────────┬────┬────┬────┬─────┬────┐
-//!   │ header │ state     │ root (primary only)  │ less than a slot     │ 0  │ 1  │ 2  │ ... │ n-1│
-//!   │        │ 1 bit a   │ lock, references,    │                      │live│free│live│     │free│
-//!   │        │ slot      │ lists, counts, source│                      │    │ ┌──┘    │     │ ┌──┘
+//!   │ header │ live bits,│ state of the pool    │ less than a slot     │ 0  │ 1  │ 2  │ ... │ n-1│
+//!   │        │ 1 a slot  │ (primary only): lock,│                      │live│free│live│     │free│
+//!   │        │           │ counts, lists, source│                      │    │ ┌──┘    │     │ ┌──┘
 //!   └────────┴───────────┴──────────────────────┴──────────────────────┴────┴─┼───────┴─────┴─┼──
-//!     head ───────────────────────────────────────────────────────────────────┴> index ───────┴> fresh
+//!     head ───────────────────────────────────────────────────────────────────┴> link ────────┴> fresh
 //! ```
 //!
-//! The header has 48 bytes, the root up to 80 (with a lock of 16 bytes and a source of 8; so much more as a larger source
-//! takes), on 64 bits. The slots end with the slab, and the primary lacks those on which its root lies, so that the grid is
-//! the same everywhere.
+//! On 64 bits the header has 48 bytes. The state has at most 80 bytes with a source of 8 bytes, and as many more as the
+//! source is larger. The last slot ends where the slab ends. The slots of all slabs of a cache are at the same offsets; the
+//! primary slab lacks the slots that the state covers.
 //!
-//! Free slots are a stack: each holds the index of the next, in 2 bytes, or in 4 where a slab is larger than 128 KiB. So
-//! that is how large a slot is at least, whatever its type: `u8`, or `()`. Slots that were never handed out hold nothing:
-//! they begin at the index `fresh`, and the last slot of the stack holds that index. Nothing is written to a new slab but
-//! its header and state.
+//! The free slots of a slab are a stack, the free list: each holds a *link*, the index of the next, in 2 bytes, or in 4 where
+//! a slab is larger than 128 KiB. A slot is at least that large, whatever the size of the type. Slots that the slab has
+//! never handed out hold nothing: they begin at the index `fresh`, which is the link of the last slot on the free list. To
+//! create a slab writes its header and live bits only.
 //!
 //! # Lists
 //!
-//! A slab is *full*, *empty* (none of its slots is live, and it is not the primary), or has *room*; there is a doubly
-//! linked list of each through the headers. A slot is taken from the first slab with room; where there is none, from an
-//! empty one; where there is none either, from a new one. A slab that was full and has a free slot again becomes the first
-//! with room. Of two empty slabs, one is kept, so that who goes back and forth over the edge of a slab does not call the
-//! source each time; the other goes back. [`SlabCache::shrink`] gives that one back, too.
+//! A slab is *full* (no slot is free), *empty* (no slot is live, and the slab is not the primary), or *partial*. There is a
+//! doubly linked list of each kind through the headers.
 //!
-//! # Who keeps the hierarchy, and who frees it
+//! - To allocate, the cache takes a slot of the first partial slab; where there is none, of an empty slab; where there is
+//!   none either, of a new slab from the source.
+//! - A full slab of which a slot is freed becomes the first partial slab.
+//! - The cache keeps one empty slab, so that a program that goes back and forth over the edge of a slab does not call the
+//!   source each time. A second one goes back to the source. [`SlabCache::shrink`] gives the first one back, too.
 //!
-//! It is there as long as there is a handle or a live slot, be it a box or a pointer out of one. Whoever gives up the last
-//! of them gives all slabs back, the primary last, and drops lock and source. The values are all dropped then: a slot is
-//! given back after its value.
+//! # The end of a pool
 //!
-//! How this is counted depends on the lock, on whether its release is over when the next thread is let in
-//! ([`LockTrait::RELEASE_IS_LAST`](locks::LockTrait::RELEASE_IS_LAST)):
+//! Each handle is a *reference* to the pool, and so is each live slot, be it that of a box or of a pointer that
+//! [`SlabBox::into_raw`] gave. The thread that releases the last reference gives all slabs back, the primary last, and drops
+//! lock and source. No value is left then, because a slot is freed after its value was dropped.
 //!
-//! - It is, with `SpinLock` and `NoLock`. Live slots are counted under the lock, and handles are; the thread that finds
-//!   both at 0 knows it before it releases the lock. Nobody else is in then, or will be: all others have released the lock
-//!   before, with their last touch of the hierarchy. To count this way takes no atomic instruction.
-//! - It is not, or who knows. Then each handle and each live slot is counted in one atomic, as `Arc` does, and taken off
-//!   after the lock was released.
+//! How references are counted depends on the lock:
+//!
+//! - [`RELEASE_IS_LAST`](locks::LockTrait::RELEASE_IS_LAST) is true, as for `SpinLock` and `NoLock`: live slots and handles
+//!   are counted under the lock, without any atomic instruction. The thread that finds both counts at 0 still has the lock,
+//!   and no other thread is at the lock or will be: all others have had their last touch of the pool.
+//! - It is false: each handle and each live slot is counted in one atomic, as `Arc` does, and released after the lock.
+//!
+//! Both counts saturate: if safe code forgets too many handles, the pool stays for ever.
 //!
 //! # What runs under the lock
 //!
-//! A few loads and stores in headers and slots, for each call. Values are made and dropped outside; so a `Default` or a
-//! `Drop` can use the cache, and can panic: the slot is given back. The source is called outside, too. Meanwhile
+//! A few loads and stores in headers and slots for each call. Values are made and dropped without the lock: a `Default` or
+//! a `Drop` can use the cache, and can panic. The source is called without the lock, too. While a thread calls the source,
 //!
-//! - a thread that wants a slab has a handle, so the hierarchy stays, and others may take and give slots. If the source has
-//!   none, the cache is as it was; the thread looks once more whether a slot was given back, and else gets
-//!   [`OutOfMemory`](SlabError::OutOfMemory).
-//! - a thread that gives a slab back has taken it off the lists, and keeps its own reference until the source has
-//!   answered. If the source does not take it, the slab goes to the empty ones, where it is used next, and is counted in
-//!   [`SlabStatistics::refused_slabs`].
+//! - for a slab: the thread has a handle, so the pool stays. If the source has no slab, the thread looks once more for a
+//!   slot that others have freed, and else returns [`OutOfMemory`](SlabError::OutOfMemory).
+//! - to give a slab back: the slab is on no list, and the thread has a reference of its own. If the source refuses the
+//!   slab, the cache keeps it as an empty one, and counts it in [`SlabStatistics::refused_slabs`].
 //!
-//! # What is found out
+//! # Mistakes that the cache finds
 //!
-//! - A slot's bit of state tells whether it is live. It is looked at when a slot is handed out, given back, dropped, or
-//!   made a box again, so a slot that is given back twice is found out, unless it was handed out again in between.
-//! - An index that was read from a free slot is compared with `fresh` when it is read, and with the state when it is used:
-//!   whatever was written to free memory, no live slot is handed out a second time, and none that there is not. Who finds
-//!   it gets [`FatalError`](SlabError::FatalError); the stack is made again from the state, and the next call is served.
-//! - A header's magic depends on its address and on the shape of the cache, and is gone when the slab is.
+//! - A slot that is freed twice, unless it was handed out again in between: the cache reads the live bit of a slot when it
+//!   hands the slot out, frees it, drops its value, or makes it a box again.
+//! - A write to free memory: the cache compares a link with `fresh` when it reads it, and reads the live bit of the slot
+//!   before it hands the slot out. So no live slot is handed out again, and none that does not exist. The call that finds
+//!   it returns [`FatalError`](SlabError::FatalError), and rebuilds the free list from the live bits for the next call.
+//! - A pointer to elsewhere, given to [`SlabBox::from_raw`]: the magic of a header depends on its address and on the layout
+//!   of the cache, and is cleared when the slab is given back.
 //!
-//! [`SlabStatistics::faults`] counts what was found.
+//! [`SlabStatistics::faults`] counts the first two.
 
 #![no_std]
 
@@ -93,14 +98,14 @@ mod boxed;
 mod error;
 #[doc(hidden)]
 pub mod field_ptr;
-mod grid;
 mod handle;
-mod header;
-mod hierarchy;
+mod layout;
 mod list;
 pub mod locks;
-mod refs;
+mod pool;
+mod slab;
 pub mod sources;
+mod state;
 mod statistics;
 mod sync;
 #[cfg(all(test, not(loom)))]

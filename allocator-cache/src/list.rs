@@ -1,30 +1,32 @@
-//! [`List`], the slabs of one kind.
+//! [`List`], a list of slabs.
 
 use core::ptr::NonNull;
 
-use super::header::Header;
-use super::sync::Guarded;
+use crate::slab::Header;
+use crate::sync::Guarded;
 
 /// A doubly linked list through the headers of slabs.
 ///
 /// # Invariants
 ///
-/// `first` has no `prev`; and `a.next` is `b` iff `b.prev` is `a`. A slab is on one list at most.
-pub(super) struct List {
+/// - `first.prev` is none.
+/// - `a.next == b` iff `b.prev == a`.
+/// - A slab is on one list at most.
+pub(crate) struct List {
     first: Guarded<Option<NonNull<Header>>>,
 }
 
 impl List {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { first: Guarded::new(None) }
     }
 
     /// # Safety
     ///
-    /// The caller has the lock.
+    /// The caller has the lock of the pool.
     #[inline(always)]
-    pub(super) unsafe fn first(&self) -> Option<NonNull<Header>> {
-        // SAFETY: passed on.
+    pub(crate) unsafe fn first(&self) -> Option<NonNull<Header>> {
+        // SAFETY: the caller has the lock.
         unsafe { self.first.get() }
     }
 
@@ -32,9 +34,10 @@ impl List {
     ///
     /// # Safety
     ///
-    /// The caller has the lock, and the slab is a slab of the hierarchy, on no list.
-    pub(super) unsafe fn push(&self, slab: NonNull<Header>) {
-        // SAFETY: the headers on a list are those of slabs; the rest is passed on.
+    /// - The caller has the lock of the pool.
+    /// - The slab is the pool's, and on no list.
+    pub(crate) unsafe fn link(&self, slab: NonNull<Header>) {
+        // SAFETY: the caller has the lock; the headers on a list are those of slabs of the pool.
         unsafe {
             let second = self.first.get();
             slab.as_ref().next.set(second);
@@ -46,13 +49,14 @@ impl List {
         }
     }
 
-    /// Takes a slab off. O(1).
+    /// Takes a slab off the list. O(1).
     ///
     /// # Safety
     ///
-    /// The caller has the lock, and the slab is on this list.
-    pub(super) unsafe fn unlink(&self, slab: NonNull<Header>) {
-        // SAFETY: the headers on a list are those of slabs; the rest is passed on.
+    /// - The caller has the lock of the pool.
+    /// - The slab is on this list.
+    pub(crate) unsafe fn unlink(&self, slab: NonNull<Header>) {
+        // SAFETY: the caller has the lock; the headers on a list are those of slabs of the pool.
         unsafe {
             let (next, prev) = (slab.as_ref().next.get(), slab.as_ref().prev.get());
             match prev {
@@ -65,17 +69,21 @@ impl List {
         }
     }
 
-    /// The slabs on the list. Each is found before the one ahead of it is handed out, so that one can be given back.
+    /// The slabs on the list. The iterator reads a slab's `next` before it returns the slab, so the caller may give that
+    /// slab back.
     ///
     /// # Safety
     ///
-    /// The caller has the lock until the iterator is dropped, and does not change what follows the slab that it got last.
-    pub(super) unsafe fn iter(&self) -> impl Iterator<Item = NonNull<Header>> + use<> {
-        // SAFETY: passed on.
+    /// Until the iterator is dropped,
+    ///
+    /// - the caller has the lock of the pool, or alone has access to the pool;
+    /// - the caller does not change the part of the list behind the slab that the iterator returned last.
+    pub(crate) unsafe fn iter(&self) -> impl Iterator<Item = NonNull<Header>> + use<> {
+        // SAFETY: the caller has the lock.
         let mut next = unsafe { self.first.get() };
         core::iter::from_fn(move || {
             let slab = next?;
-            // SAFETY: passed on; a slab on the list has not been given back yet.
+            // SAFETY: the caller has the lock, and has not given this slab back, as it has not got it yet.
             next = unsafe { slab.as_ref().next.get() };
             Some(slab)
         })

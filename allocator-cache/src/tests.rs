@@ -1,11 +1,11 @@
-//! What the cache promises, on one thread and on several.
+//! Tests of what the cache promises, on one thread and on several.
 
 extern crate std;
 
 mod batches;
 mod failing;
 mod from_frames;
-mod misuse;
+mod mistakes;
 mod ownership;
 mod random;
 mod support;
@@ -111,7 +111,7 @@ fn going_back_and_forth_over_the_edge_of_a_slab_does_not_call_the_source() {
 }
 
 #[test]
-fn a_slab_with_room_is_preferred_to_an_empty_one() {
+fn a_partial_slab_is_preferred_to_an_empty_one() {
     let heap = Heap::default();
     let cache = SlabCache::<u64, NoLock, 512, _>::with_source(&heap).unwrap();
     let mut boxes: Vec<_> = (0..cache.statistics().total_slots as u64).map(|n| cache.alloc_with(n).unwrap()).collect();

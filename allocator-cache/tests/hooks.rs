@@ -1,4 +1,4 @@
-//! A program with hooks: objects on many threads, every slab returned.
+//! A program with hooks: objects on many threads, and all slabs come back.
 
 use std::alloc::{Layout, alloc_zeroed, dealloc};
 use std::ptr::NonNull;
@@ -7,6 +7,9 @@ use std::thread;
 
 use allocator_cache::locks::SpinLock;
 use allocator_cache::{Result, SlabBox, SlabCache, define_allocation_hooks};
+use rand::rngs::SmallRng;
+use rand::seq::SliceRandom;
+use rand::{Rng, SeedableRng};
 
 static OUT: AtomicUsize = AtomicUsize::new(0);
 
@@ -15,16 +18,17 @@ static OUT: AtomicUsize = AtomicUsize::new(0);
 /// The size is not 0.
 unsafe fn take(layout: Layout) -> Option<NonNull<u8>> {
     OUT.fetch_add(1, SeqCst);
-    // SAFETY: as promised.
+    assert!(layout.size() > 0, "the hook was called with size 0");
+    // SAFETY: the size is not 0.
     NonNull::new(unsafe { alloc_zeroed(layout) })
 }
 
 /// # Safety
 ///
-/// The slab came from [`take`] with this layout.
+/// [`take`] gave the slab with this layout, and it has not been given back since.
 unsafe fn give(slab: NonNull<u8>, layout: Layout) -> Result<()> {
     OUT.fetch_sub(1, SeqCst);
-    // SAFETY: as promised.
+    // SAFETY: `take` allocated it with this layout.
     unsafe { dealloc(slab.as_ptr(), layout) };
     Ok(())
 }
@@ -39,12 +43,12 @@ fn twenty_threads_return_every_slab() {
         .map(|thread| {
             let cache = cache.clone();
             thread::spawn(move || {
-                let mut random = fastrand::Rng::with_seed(thread);
+                let mut random = SmallRng::seed_from_u64(thread);
                 let mut boxes: Vec<SlabBox<u128, SpinLock, 512>> = Vec::new();
                 let value =
                     |object: &SlabBox<u128, SpinLock, 512>| object.as_ptr().addr() as u128 ^ u128::from(thread) << 64;
                 for _ in 0..STEPS {
-                    let given_back = if random.u32(..100) < 20 { boxes.pop() } else { None };
+                    let given_back = if random.random_ratio(1, 5) { boxes.pop() } else { None };
                     match given_back {
                         Some(object) => assert_eq!(*object, value(&object)),
                         None => {
@@ -54,7 +58,7 @@ fn twenty_threads_return_every_slab() {
                         }
                     }
                 }
-                random.shuffle(&mut boxes);
+                boxes.shuffle(&mut random);
                 boxes.iter().for_each(|object| assert_eq!(**object, value(object)));
             })
         })

@@ -1,7 +1,8 @@
-//! Every interleaving of a few threads that give up handles and boxes: the cache itself, with loom's atomics and cells.
+//! Models of a few threads that release handles and boxes, in every interleaving: the cache itself, with loom's atomics and
+//! cells.
 //!
-//! What it guards: the release and acquire of `SpinLock`; that of the count of references, for locks whose release may not
-//! be over when the next thread is let in; that all slabs are freed once, by whoever is last, after all else. Run it with
+//! What they check: the release and acquire of `SpinLock`; those of the count of references, for locks that may touch their
+//! memory after they have let the next thread in; that the last thread frees all slabs, once, after all else. Run them with
 //! `RUSTFLAGS="--cfg loom" cargo test -p allocator-cache --release --test loom`.
 
 #![cfg(loom)]
@@ -16,15 +17,14 @@ use loom::sync::Arc;
 use loom::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use loom::thread;
 
-/// Where slabs come from and go to; what was given back is freed after the run of the model, so that a late touch of it
-/// is loom's to find.
+/// A source that frees the slabs that came back only after the run of the model, so that loom finds a late touch of one.
 struct Source {
     given: Arc<Given>,
-    /// Dropped with the source; loom reports a call that comes after that, or races with it.
+    /// Dropped with the source. Loom reports a call of the source after that, and one that races with it.
     own: loom::cell::UnsafeCell<()>,
 }
 
-// SAFETY: the cell is only looked at.
+// SAFETY: the cell is written in the drop only; loom checks the accesses.
 unsafe impl Sync for Source {}
 
 impl Clone for Source {
@@ -58,7 +58,7 @@ impl Source {
 impl Drop for Given {
     fn drop(&mut self) {
         for (slab, layout) in self.back.get_mut().unwrap().drain(..) {
-            // SAFETY: it was given with this layout, and came back.
+            // SAFETY: `alloc_slab` allocated it with this layout, and it came back once.
             unsafe { std::alloc::dealloc(std::ptr::with_exposed_provenance_mut(slab), layout) }
         }
     }
@@ -68,8 +68,9 @@ impl Drop for Given {
 unsafe impl SlabSource for Source {
     fn alloc_slab(&self, layout: Layout) -> Option<NonNull<u8>> {
         self.own.with(|_| ());
+        assert!(layout.size() > 0);
         self.given.out.fetch_add(1, Ordering::SeqCst);
-        // SAFETY: slabs are not empty.
+        // SAFETY: the size is not 0.
         NonNull::new(unsafe { std::alloc::alloc(layout) })
     }
 
@@ -82,54 +83,54 @@ unsafe impl SlabSource for Source {
 }
 
 /// A lock that touches itself after it has let the next thread in.
-struct Tardy {
+struct Late {
     locked: AtomicBool,
-    /// Dropped with the lock; loom reports a touch that comes after that, or races with it.
+    /// Dropped with the lock. Loom reports a touch of the lock after that, and one that races with it.
     own: loom::cell::UnsafeCell<()>,
 }
 
-// SAFETY: the cell is only looked at.
-unsafe impl Sync for Tardy {}
+// SAFETY: the cell is written in the drop only; loom checks the accesses.
+unsafe impl Sync for Late {}
 
-struct TardyGuard<'a>(&'a Tardy);
+struct LateGuard<'a>(&'a Late);
 
-impl Drop for TardyGuard<'_> {
+impl Drop for LateGuard<'_> {
     fn drop(&mut self) {
         self.0.locked.store(false, Ordering::Release);
         self.0.own.with(|_| ());
     }
 }
 
-impl Drop for Tardy {
+impl Drop for Late {
     fn drop(&mut self) {
         self.own.with_mut(|_| ());
     }
 }
 
-// SAFETY: who exchanges `false` for `true` is alone until the guard's store.
-unsafe impl LockTrait for Tardy {
-    type Guard<'a> = TardyGuard<'a>;
+// SAFETY: a thread that exchanges `false` for `true` is alone until the store of its guard's drop.
+unsafe impl LockTrait for Late {
+    type Guard<'a> = LateGuard<'a>;
 
     fn init() -> Self {
         Self { locked: AtomicBool::new(false), own: loom::cell::UnsafeCell::new(()) }
     }
 
-    fn lock(&self) -> TardyGuard<'_> {
+    fn lock(&self) -> LateGuard<'_> {
         while self.locked.compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed).is_err() {
             loom::hint::spin_loop();
         }
-        TardyGuard(self)
+        LateGuard(self)
     }
 }
 
-/// Large enough for loom's atomics, with the fewest words of state.
+/// Large enough for loom's atomics, with the fewest words of live bits.
 const SLAB_SIZE: usize = 4096;
 type Value = [u64; 48];
 type Cache<L> = SlabCache<Value, L, SLAB_SIZE, Source>;
 
 fn model<L: LockTrait + Send + Sync + 'static>(run: fn(Cache<L>)) {
     let mut builder = loom::model::Builder::new();
-    // Three threads at one spin lock, two of which yield to each other, have no end in a model; so each has two.
+    // Each model has two threads: of three at one spin lock, two could yield to each other for ever.
     builder.preemption_bound = Some(3);
     builder.max_branches = 20_000;
     builder.check(move || {
@@ -160,8 +161,8 @@ fn handle_races_with_box<L: LockTrait + Send + Sync + 'static>(cache: Cache<L>) 
     thread.join().unwrap();
 }
 
-/// The primary and one secondary slab are full; two slabs become empty at once, of which one goes back.
-fn slabs_go_back_while_others_leave<L: LockTrait + Send + Sync + 'static>(cache: Cache<L>) {
+/// Two slabs become empty at the same time, and one of them goes back.
+fn slabs_go_back_while_others_release<L: LockTrait + Send + Sync + 'static>(cache: Cache<L>) {
     let primary: Vec<_> = (0..cache.statistics().total_slots).map(|_| cache.alloc_with([5; 48]).unwrap()).collect();
     let mut further = vec![cache.alloc_with([6; 48]).unwrap()];
     while cache.statistics().slabs < 3 {
@@ -182,7 +183,7 @@ fn the_last_box_frees_all() {
 
 #[test]
 fn the_last_box_frees_all_whatever_the_lock() {
-    model::<Tardy>(last_box_frees_all);
+    model::<Late>(last_box_frees_all);
 }
 
 #[test]
@@ -192,15 +193,15 @@ fn a_handle_races_with_a_box() {
 
 #[test]
 fn a_handle_races_with_a_box_whatever_the_lock() {
-    model::<Tardy>(handle_races_with_box);
+    model::<Late>(handle_races_with_box);
 }
 
 #[test]
-fn slabs_go_back_while_the_hierarchy_ends() {
-    model::<SpinLock>(slabs_go_back_while_others_leave);
+fn slabs_go_back_while_the_pool_ends() {
+    model::<SpinLock>(slabs_go_back_while_others_release);
 }
 
 #[test]
-fn slabs_go_back_while_the_hierarchy_ends_whatever_the_lock() {
-    model::<Tardy>(slabs_go_back_while_others_leave);
+fn slabs_go_back_while_the_pool_ends_whatever_the_lock() {
+    model::<Late>(slabs_go_back_while_others_release);
 }

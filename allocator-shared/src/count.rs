@@ -103,6 +103,7 @@ impl AtomicCount {
 
     /// How many references there are, at some moment; more than there can be once the count has saturated.
     #[must_use]
+    #[inline]
     pub fn get(&self) -> usize {
         self.0.load(Relaxed)
     }

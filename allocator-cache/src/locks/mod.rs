@@ -1,25 +1,23 @@
-//! What protects a hierarchy of slabs: [`LockTrait`], [`SpinLock`], [`NoLock`], and any lock of `lock_api`.
+//! The locks of a cache: [`LockTrait`], [`SpinLock`], [`NoLock`], and [`RawLock`] for any lock of `lock_api`.
 //!
 //! | lock | size | for |
 //! | --- | --- | --- |
 //! | [`NoLock`] | 0 | one thread: caches and boxes with it are neither `Send` nor `Sync` |
 //! | [`SpinLock`] | 1 | many threads, where no interrupt handler uses the cache |
-//! | `RawLock<R>` (feature `lock_api`) | that of `R` | whatever a kernel has: locks that mask interrupts, or sleep |
-//! | your own, with [`LockTrait`] | up to 16 | the same without `lock_api` |
+//! | [`RawLock<R>`](RawLock) | that of `R` | the locks that a kernel has: locks that mask interrupts, or sleep |
+//! | your own, with [`LockTrait`] | up to 16 | the same, where its release is its last touch of its memory |
 
 mod no_lock;
-#[cfg(feature = "lock_api")]
 mod raw_lock;
 #[cfg(target_has_atomic = "8")]
 mod spin_lock;
 
 pub use no_lock::NoLock;
-#[cfg(feature = "lock_api")]
 pub use raw_lock::{RawGuard, RawLock};
 #[cfg(target_has_atomic = "8")]
 pub use spin_lock::{SpinGuard, SpinLock};
 
-/// The largest lock that a hierarchy takes, in bytes.
+/// The size of the largest lock that a cache can have, in bytes.
 pub const MAX_LOCK_SIZE: usize = 16;
 
 /// A lock that lies in the primary slab of a cache.
@@ -46,16 +44,17 @@ pub const MAX_LOCK_SIZE: usize = 16;
 ///
 /// # Safety
 ///
-/// - From when [`lock`](Self::lock) returns until its guard is dropped, it returns to no other thread: what was done under
-///   one guard happens before what is done under the next. A type that is not `Sync` has to do nothing for that.
-/// - It is a safe method: called again on the thread that has a guard, it may wait for ever, panic or return, but do nothing
-///   undefined. The cache does not call it so.
-/// - Moving the lock while nobody has a guard does no harm.
-/// - [`RELEASE_IS_LAST`](Self::RELEASE_IS_LAST) is true only where it says the truth.
+/// - Mutual exclusion: from when [`lock`](Self::lock) returns until the guard is dropped, `lock` returns to no other thread.
+///   What a thread does under a guard happens before what the next one does under the next guard. A type that is not `Sync`
+///   has but one thread, and fulfils this without doing anything.
+/// - `lock` is a safe method: called on the thread that has a guard, it may wait for ever, panic or return, without
+///   undefined behaviour. The cache does not call it so.
+/// - The lock may be moved while no guard of it is there.
+/// - [`RELEASE_IS_LAST`](Self::RELEASE_IS_LAST) is true only if the drop of a guard does what is said there.
 ///
 /// # Examples
 ///
-/// A lock that masks interrupts, of a kernel for one core:
+/// A lock that masks interrupts, in a kernel for one core:
 ///
 /// ```
 /// use core::marker::PhantomData;
@@ -92,23 +91,25 @@ pub const MAX_LOCK_SIZE: usize = 16;
 /// }
 /// ```
 pub unsafe trait LockTrait {
-    /// What keeps the lock locked until it is dropped.
+    /// The guard, whose drop releases the lock.
     type Guard<'a>
     where
         Self: 'a;
 
-    /// Whether a thread that drops a guard touches the lock for the last time when it lets the next one in.
+    /// Whether the step with which the drop of a guard lets the next thread in is the last time that it touches the lock.
     ///
-    /// Where that holds, as for a spin lock whose release is one store, the cache counts its references under the lock,
-    /// with no atomic instruction. Where it does not, or nobody knows, the next thread in could find that it has the last
-    /// box and free the lock under the hands of the one before it. Then the cache counts references in an atomic of its
-    /// own, which costs one more atomic instruction for each allocation and each free, and does not compile on targets
-    /// that have no such instruction.
+    /// A spin lock whose release is one store does that. Then the cache counts its references under the lock, without any
+    /// atomic instruction.
+    ///
+    /// Other locks touch their memory later, for instance to wake a thread that waits; the next thread might end the cache,
+    /// and with it the lock, before that. For such locks, the cache counts references in an atomic of its own. That costs
+    /// one more atomic instruction for each object allocated and each freed, and does not compile on a target without
+    /// atomic read-modify-write instructions.
     const RELEASE_IS_LAST: bool = false;
 
-    /// A lock that nobody has.
+    /// Makes a lock that nobody has.
     fn init() -> Self;
 
-    /// Waits until nobody has the lock, and takes it.
+    /// Waits until nobody has the lock, then takes it.
     fn lock(&self) -> Self::Guard<'_>;
 }

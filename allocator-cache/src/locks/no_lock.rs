@@ -5,9 +5,9 @@ use core::marker::PhantomData;
 
 use super::LockTrait;
 
-/// No lock at all: for caches that stay on one thread, or on one core without interrupt handlers that use them.
+/// A lock that does nothing, for caches that stay on one thread.
 ///
-/// It is neither `Send` nor `Sync`, and so is what has it:
+/// It is neither `Send` nor `Sync`, so a cache with it is neither, nor is a box:
 ///
 /// ```compile_fail,E0277
 /// use allocator_cache::locks::NoLock;
@@ -20,7 +20,7 @@ use super::LockTrait;
 pub struct NoLock(PhantomData<*const ()>);
 
 impl NoLock {
-    /// No lock.
+    /// Makes a lock that does nothing.
     #[must_use]
     pub const fn new() -> Self {
         Self(PhantomData)
@@ -39,7 +39,7 @@ impl fmt::Debug for NoLock {
     }
 }
 
-// SAFETY: it is not `Sync`, so there is no other thread. It has no memory that a release could touch.
+// SAFETY: the type is not `Sync`, so there is but one thread. A release touches no memory.
 unsafe impl LockTrait for NoLock {
     type Guard<'a> = ();
 

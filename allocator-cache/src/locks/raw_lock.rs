@@ -3,15 +3,15 @@
 use core::fmt;
 use core::marker::PhantomData;
 
-use lock_api::RawMutex;
+use allocator_shared::lock_api::RawMutex;
 
 use super::LockTrait;
 
-/// A lock of `lock_api`, so that a kernel can bring the one it has: `R` masks interrupts, sleeps, or counts.
+/// A lock of `lock_api`: a kernel can bring the one it has, be it one that masks interrupts or one that sleeps.
 ///
-/// A `RawMutex` does not promise that its release is over when the next thread is let in, so
-/// [`RELEASE_IS_LAST`](LockTrait::RELEASE_IS_LAST) is false. Whose release is one store implements [`LockTrait`] and says
-/// so.
+/// A `RawMutex` may touch its memory after it has let the next thread in, so
+/// [`RELEASE_IS_LAST`](LockTrait::RELEASE_IS_LAST) is false here. For a lock whose release is one store, implement
+/// [`LockTrait`] with `RELEASE_IS_LAST = true`: such a cache is faster.
 ///
 /// # Examples
 ///
@@ -29,7 +29,7 @@ use super::LockTrait;
 pub struct RawLock<R>(R);
 
 impl<R: RawMutex> RawLock<R> {
-    /// A lock that nobody has.
+    /// Makes a lock that nobody has.
     #[must_use]
     pub const fn new() -> Self {
         Self(R::INIT)
@@ -48,7 +48,7 @@ impl<R> fmt::Debug for RawLock<R> {
     }
 }
 
-// SAFETY: a `RawMutex` excludes others, and may be moved while it is unlocked.
+// SAFETY: a `RawMutex` excludes other threads, and the same one, and may be moved while it is unlocked.
 unsafe impl<R: RawMutex> LockTrait for RawLock<R> {
     type Guard<'a>
         = RawGuard<'a, R>
@@ -67,10 +67,10 @@ unsafe impl<R: RawMutex> LockTrait for RawLock<R> {
     }
 }
 
-/// Keeps a [`RawLock`] locked until it is dropped.
+/// The guard of a [`RawLock`].
 pub struct RawGuard<'a, R: RawMutex> {
     lock: &'a R,
-    /// Whether another thread may unlock is the lock's to say.
+    /// Decides whether the guard may be sent to another thread.
     marker: PhantomData<R::GuardMarker>,
 }
 
@@ -83,7 +83,7 @@ impl<R: RawMutex> fmt::Debug for RawGuard<'_, R> {
 impl<R: RawMutex> Drop for RawGuard<'_, R> {
     #[inline]
     fn drop(&mut self) {
-        // SAFETY: the guard is there because this thread, or one that was allowed to send it here, has locked it.
+        // SAFETY: the guard was made when this thread, or one that was allowed to send the guard here, took the lock.
         unsafe { self.lock.unlock() }
     }
 }

@@ -1,4 +1,4 @@
-//! [`SpinLock`], one byte between threads.
+//! [`SpinLock`], a lock of one byte.
 
 use core::fmt;
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
@@ -6,38 +6,40 @@ use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use super::LockTrait;
 use crate::sync::{AtomicBool, spin_loop};
 
-/// A lock that spins until it is free.
-///
-/// It neither masks interrupts nor knows who waits: an interrupt handler that locks it while the code below it has it
-/// waits for ever, and under contention nobody is promised a turn. Where either matters, bring your own.
+/// A lock that waits in a loop until it is free.
 ///
 /// # Time complexity
 ///
-/// Where nobody else wants it, `lock` is one atomic exchange, and the drop of the guard a store.
+/// Where nobody else wants the lock, `lock` is one atomic exchange, and the drop of the guard one store.
+///
+/// # Drawbacks
+///
+/// - It does not mask interrupts. An interrupt handler that wants the lock while the interrupted code has it waits for ever.
+/// - It is not fair: under contention, a thread may wait for as long as others take the lock.
 #[repr(transparent)]
 pub struct SpinLock(AtomicBool);
 
 impl SpinLock {
-    /// How often a waiting thread pauses at most before it looks again: long enough to leave the cache line to the one
-    /// that works, short against a slab fetched or a time slice.
+    /// The largest number of pauses between two looks of a waiting thread: enough to leave the cache line to the thread
+    /// that has the lock, and few against the time that a call of the source takes.
     const MAX_PAUSES: u32 = 64;
 
-    /// A lock that nobody has.
+    /// Makes a lock that nobody has.
     #[cfg(not(loom))]
     #[must_use]
     pub const fn new() -> Self {
         Self(AtomicBool::new(false))
     }
 
-    /// A lock that nobody has.
+    /// Makes a lock that nobody has.
     #[cfg(loom)]
     #[must_use]
     pub fn new() -> Self {
         Self(AtomicBool::new(false))
     }
 
-    /// Takes the lock, if nobody has it. Who fails writes nothing: loom does not order such a write with the store that
-    /// releases.
+    /// Takes the lock, if nobody has it. An exchange that fails writes nothing: loom would not order such a write with the
+    /// store that releases the lock.
     #[inline(always)]
     fn try_lock(&self) -> bool {
         self.0.compare_exchange(false, true, Acquire, Relaxed).is_ok()
@@ -48,7 +50,7 @@ impl SpinLock {
     fn wait(&self) {
         let mut pauses = 1;
         loop {
-            // In a model each look is a branch more, and a look that may be at a stale value has no end.
+            // For loom each load is one more branch, and a loop of loads that may be stale has no end.
             if cfg!(loom) {
                 spin_loop();
             }
@@ -77,8 +79,8 @@ impl fmt::Debug for SpinLock {
     }
 }
 
-// SAFETY: whoever exchanges `false` for `true` is alone until the guard's store, which its acquire sees. That store is the
-// only thing that the release does.
+// SAFETY: a thread that exchanges `false` for `true` is alone until the store of its guard's drop, with which the acquire of
+// the next thread synchronises. The drop of a guard does nothing but that store.
 unsafe impl LockTrait for SpinLock {
     type Guard<'a> = SpinGuard<'a>;
 
@@ -98,7 +100,7 @@ unsafe impl LockTrait for SpinLock {
     }
 }
 
-/// Keeps a [`SpinLock`] locked until it is dropped.
+/// The guard of a [`SpinLock`].
 #[derive(Debug)]
 pub struct SpinGuard<'a>(&'a SpinLock);
 

@@ -1,4 +1,4 @@
-//! [`StdSource`], the program's heap.
+//! [`StdSource`], slabs from the program's heap.
 
 use core::alloc::Layout;
 use core::ptr::NonNull;
@@ -22,7 +22,8 @@ use crate::error::Result;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct StdSource;
 
-// SAFETY: the program's heap gives what a layout says, to any thread, until it is given back.
+// SAFETY: a block of the program's heap is as its layout says, and belongs to its owner until it is given back. Size 0 is
+// refused.
 unsafe impl SlabSource for StdSource {
     fn alloc_slab(&self, layout: Layout) -> Option<NonNull<u8>> {
         if layout.size() == 0 {
@@ -33,7 +34,7 @@ unsafe impl SlabSource for StdSource {
     }
 
     unsafe fn free_slab(&self, slab: NonNull<u8>, layout: Layout) -> Result<()> {
-        // SAFETY: the caller promises that it came from `alloc_slab` with this layout.
+        // SAFETY: `alloc_slab` gave the slab with this layout, as the caller promises.
         unsafe { std::alloc::dealloc(slab.as_ptr(), layout) };
         Ok(())
     }

@@ -73,7 +73,7 @@ fn a_batch_whose_values_panic_halfway_is_none() {
     let cache = SlabCache::<Counted, AnyLock, 512, _>::with_source(&heap).unwrap();
     let mut batch = none(100);
     let value = |index| {
-        // The values are made outside of the lock.
+        // The values are made without the lock.
         assert_eq!(cache.statistics().used_slots, 100);
         assert!(index < 60, "as intended");
         Counted(&drops)

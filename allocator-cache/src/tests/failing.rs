@@ -11,9 +11,17 @@ use crate::*;
 /// Some for each of a few slabs.
 const OBJECTS: u64 = if cfg!(miri) { 130 } else { 450 };
 
-/// Does the same work with a source that fails at one call, or from one call on, for each call: whatever fails, what was
-/// had is still there, and the work can go on once the source does.
-fn fail_at_every_call<L: LockTrait>(only_once: bool) {
+/// Which calls of a source fail.
+#[derive(Clone, Copy, PartialEq)]
+enum Failing {
+    One,
+    AllFromOneOn,
+}
+
+/// Does the same work with a source that fails at its first call, at its second, and so on: all objects stay intact, and
+/// the work can go on once the source does not fail any more.
+fn fail_at_every_call<L: LockTrait>(failing: Failing) {
+    let only_once = failing == Failing::One;
     for from in 1.. {
         let heap = Heap::default();
         if only_once { &heap.fails_at } else { &heap.fails_from }.store(from, SeqCst);
@@ -63,12 +71,12 @@ fn fail_at_every_call<L: LockTrait>(only_once: bool) {
 
 #[test]
 fn a_source_that_fails_at_any_call_loses_nothing() {
-    for only_once in [false, true] {
+    for failing in [Failing::AllFromOneOn, Failing::One] {
         // The two ways of counting references.
-        fail_at_every_call::<AnyLock>(only_once);
-        fail_at_every_call::<SpinLock>(only_once);
+        fail_at_every_call::<AnyLock>(failing);
+        fail_at_every_call::<SpinLock>(failing);
         if !cfg!(miri) {
-            fail_at_every_call::<NoLock>(only_once);
+            fail_at_every_call::<NoLock>(failing);
         }
     }
 }
@@ -88,13 +96,13 @@ fn a_slab_that_is_not_taken_back_is_kept_and_counted() {
     assert_eq!(cache.shrink(), slabs - 1);
 }
 
-/// Gives slabs that are not aligned to their size.
+/// A source whose slabs are not aligned to their size.
 #[derive(Default)]
 struct Crooked {
     out: AtomicUsize,
 }
 
-// SAFETY: not kept: the alignment is none. The cache finds that out.
+// SAFETY: this breaks the contract, for the alignment is wrong. The cache finds that, and does not touch the slab.
 unsafe impl SlabSource for Crooked {
     fn alloc_slab(&self, layout: Layout) -> Option<NonNull<u8>> {
         self.out.fetch_add(1, SeqCst);
@@ -115,12 +123,12 @@ fn a_slab_that_is_not_aligned_is_given_back() {
     assert_eq!(source.out.load(SeqCst), 0);
 }
 
-/// Panics when asked to take back.
+/// A source that panics where a test wants it to.
 #[derive(Default)]
 pub(super) struct Panicking {
     pub(super) heap: Heap,
     panics: core::sync::atomic::AtomicBool,
-    /// At which slab that comes back it panics, besides; 0 for none.
+    /// The slab that comes back at which it panics, besides. 0: none.
     pub(super) panics_at: AtomicUsize,
     back: AtomicUsize,
 }
@@ -175,20 +183,20 @@ fn a_source_that_panics_leaves_the_cache_in_order() {
     a_source_panics::<AnyLock>();
 }
 
-/// A lock of one thread that nobody may want while somebody has it.
-struct Jealous(Cell<bool>);
+/// A lock of one thread that panics if it is taken twice.
+struct Panicky(Cell<bool>);
 
-struct Jealousy<'a>(&'a Cell<bool>);
+struct PanickyGuard<'a>(&'a Cell<bool>);
 
-impl Drop for Jealousy<'_> {
+impl Drop for PanickyGuard<'_> {
     fn drop(&mut self) {
         self.0.set(false);
     }
 }
 
 // SAFETY: it is of one thread, as it is not `Sync`.
-unsafe impl LockTrait for Jealous {
-    type Guard<'a> = Jealousy<'a>;
+unsafe impl LockTrait for Panicky {
+    type Guard<'a> = PanickyGuard<'a>;
 
     const RELEASE_IS_LAST: bool = true;
 
@@ -196,48 +204,48 @@ unsafe impl LockTrait for Jealous {
         Self(Cell::new(false))
     }
 
-    fn lock(&self) -> Jealousy<'_> {
-        assert!(!self.0.replace(true), "locked by who has the lock");
-        Jealousy(&self.0)
+    fn lock(&self) -> PanickyGuard<'_> {
+        assert!(!self.0.replace(true), "taken twice");
+        PanickyGuard(&self.0)
     }
 }
 
-/// The program's heap, which uses the cache that it serves.
-struct Talking;
+/// The program's heap; its calls use the cache that it serves.
+struct Reentrant;
 
 std::thread_local! {
-    static CACHE: RefCell<Option<SlabCache<u64, Jealous, 512, Talking>>> = const { RefCell::new(None) };
+    static CACHE: RefCell<Option<SlabCache<u64, Panicky, 512, Reentrant>>> = const { RefCell::new(None) };
     /// Dropped when a slab is wanted.
-    static HELD: RefCell<Option<SlabBox<u64, Jealous, 512, Talking>>> = const { RefCell::new(None) };
+    static HELD: RefCell<Option<SlabBox<u64, Panicky, 512, Reentrant>>> = const { RefCell::new(None) };
     static GIVES: Cell<bool> = const { Cell::new(true) };
     static CALLS: Cell<usize> = const { Cell::new(0) };
 }
 
-impl Talking {
-    fn talk() {
+impl Reentrant {
+    fn use_cache() {
         CALLS.set(CALLS.get() + 1);
         CACHE.with_borrow(|cache| cache.as_ref().map(|cache| cache.validate().unwrap()));
     }
 }
 
 // SAFETY: that of the program's heap.
-unsafe impl SlabSource for Talking {
+unsafe impl SlabSource for Reentrant {
     fn alloc_slab(&self, layout: Layout) -> Option<NonNull<u8>> {
-        Self::talk();
+        Self::use_cache();
         drop(HELD.take());
         GIVES.get().then(|| sources::StdSource.alloc_slab(layout)).flatten()
     }
 
     unsafe fn free_slab(&self, slab: NonNull<u8>, layout: Layout) -> Result<()> {
-        Self::talk();
+        Self::use_cache();
         // SAFETY: passed on.
         unsafe { sources::StdSource.free_slab(slab, layout) }
     }
 }
 
 #[test]
-fn a_source_is_called_outside_of_the_lock() {
-    let cache = SlabCache::<u64, Jealous, 512, _>::with_source(Talking).unwrap();
+fn a_source_is_called_without_the_lock() {
+    let cache = SlabCache::<u64, Panicky, 512, _>::with_source(Reentrant).unwrap();
     CACHE.set(Some(cache.clone()));
     let boxes: Vec<_> = (0..300).map(|number| cache.alloc_with(number).unwrap()).collect();
     drop(boxes);
@@ -247,8 +255,8 @@ fn a_source_is_called_outside_of_the_lock() {
 }
 
 #[test]
-fn where_the_source_gives_nothing_a_slot_given_back_meanwhile_is_taken() {
-    let cache = SlabCache::<u64, Jealous, 512, _>::with_source(Talking).unwrap();
+fn where_the_source_gives_nothing_a_slot_freed_meanwhile_is_taken() {
+    let cache = SlabCache::<u64, Panicky, 512, _>::with_source(Reentrant).unwrap();
     let mut full: Vec<_> =
         (0..cache.statistics().total_slots as u64).map(|number| cache.alloc_with(number).unwrap()).collect();
     GIVES.set(false);

@@ -208,7 +208,7 @@ unsafe impl SlabSource for Owner {
     }
 }
 
-fn the_end_is_one_of_lock_and_source<const LAST: bool>() {
+fn lock_and_source_end_once<const LAST: bool>() {
     for box_is_last in [false, true] {
         let source = Arc::new(());
         DROPS.set(0);
@@ -231,24 +231,21 @@ fn the_end_is_one_of_lock_and_source<const LAST: bool>() {
 
 #[test]
 fn lock_and_source_end_with_the_slabs() {
-    the_end_is_one_of_lock_and_source::<false>();
-    the_end_is_one_of_lock_and_source::<true>();
+    lock_and_source_end_once::<false>();
+    lock_and_source_end_once::<true>();
 }
 
 #[test]
-fn a_source_can_be_an_owner() {
-    use crate::sources::{ByteSource, Locked, Shared};
-    use allocator_core::BaseAllocator;
+fn a_cache_can_own_the_engine_that_its_slabs_come_from() {
+    use allocator_shared::Locked;
     use allocator_slab::SlabByteAllocator;
 
     let mut pool = std::vec![0_u64; 16 * 1024];
     let heap: Locked<SlabByteAllocator> = Locked::new(SlabByteAllocator::new());
-    // SAFETY: the pool is the heap's until both are dropped.
-    heap.with(|heap| unsafe { heap.init(pool.as_mut_ptr().expose_provenance(), 128 * 1024) }).unwrap();
-    // The heap is moved to a slab that it gives, and from there when that is given back.
-    // SAFETY: the cache alone has the heap.
-    let source = unsafe { ByteSource::new(heap) };
-    let cache = SlabCache::<[u64; 16], SpinLock, 8192, _>::with_source(source).unwrap();
+    // SAFETY: nothing else uses the pool, which outlives cache and boxes.
+    unsafe { heap.init(pool.as_mut_ptr().expose_provenance(), 128 * 1024) }.unwrap();
+    // The cache moves the heap into a slab that came from it, and out again when it gives that slab back.
+    let cache = SlabCache::<[u64; 16], SpinLock, 8192, _>::with_source(heap).unwrap();
     let boxes: Vec<_> = (0..300).map(|number| cache.alloc_with([number; 16]).unwrap()).collect();
     assert!(cache.statistics().slabs > 2);
     cache.validate().unwrap();

@@ -1,34 +1,35 @@
 use std::collections::BTreeMap;
-use std::println;
 use std::sync::atomic::Ordering::SeqCst;
+
+use rand::rngs::SmallRng;
+use rand::{Rng, SeedableRng};
 
 use super::support::*;
 use crate::locks::{LockTrait, NoLock, SpinLock};
 use crate::*;
 
-/// A random program, against a map of what should be there.
+/// Runs a random program, and compares the cache with a map of what should be there.
 fn random<T: From<u8> + PartialEq + core::fmt::Debug + Copy, L: LockTrait, const SLAB_SIZE: usize>() {
     let (steps, seed) = steps_and_seed(if cfg!(miri) { 200 } else { 20_000 });
-    println!("ALLOCATOR_SEED={seed}");
-    let mut random = fastrand::Rng::with_seed(seed);
+    let mut random = SmallRng::seed_from_u64(seed);
     let heap = Heap::default();
     let cache = SlabCache::<T, L, SLAB_SIZE, _>::with_source(&heap).unwrap();
     let mut live = BTreeMap::new();
     let mut bound = 1;
     for step in 0..steps {
-        if random.u32(..500) == 0 {
-            bound = random.usize(1..600);
-            heap.gives_nothing.store(random.u32(..4) == 0, SeqCst);
-            heap.takes_nothing.store(random.u32(..4) == 0, SeqCst);
+        if random.random_ratio(1, 500) {
+            bound = random.random_range(1..600);
+            heap.gives_nothing.store(random.random_ratio(1, 4), SeqCst);
+            heap.takes_nothing.store(random.random_ratio(1, 4), SeqCst);
         }
-        if live.len() < bound && random.u32(..8) != 0 {
-            let value = random.u8(..);
+        if live.len() < bound && random.random_ratio(7, 8) {
+            let value = random.random::<u8>();
             match cache.alloc_with(T::from(value)) {
                 Ok(object) => assert!(live.insert(object.as_ptr().addr(), (object, value)).is_none()),
                 Err(error) => assert_eq!(error, SlabError::OutOfMemory),
             }
         } else if !live.is_empty() {
-            let nth = random.usize(..live.len());
+            let nth = random.random_range(..live.len());
             let (&address, _) = live.iter().nth(nth).unwrap();
             let (object, value) = live.remove(&address).unwrap();
             assert_eq!(*object, T::from(value));

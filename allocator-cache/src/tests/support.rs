@@ -1,4 +1,4 @@
-//! Sources that count and fail, values that count their drops, a lock that promises nothing.
+//! A source that counts and fails, a value that counts its drops, a lock whose release may not be its last touch.
 
 use core::alloc::Layout;
 use core::ptr::NonNull;
@@ -9,17 +9,18 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use crate::locks::LockTrait;
 use crate::{Result, SlabError, SlabSource};
 
-/// A source out of the program's heap that knows what it gave, and fails when told to.
+/// A source from the program's heap that knows which slabs are out, and fails where a test wants it to.
 #[derive(Debug, Default)]
 pub(super) struct Heap {
     live: Mutex<BTreeSet<usize>>,
     calls: AtomicUsize,
-    /// Whether it gives, and takes back, nothing.
+    /// Whether it gives no slab.
     pub(super) gives_nothing: AtomicBool,
+    /// Whether it refuses all slabs that come back.
     pub(super) takes_nothing: AtomicBool,
-    /// From which call on it fails, counting both kinds; 0 for never.
+    /// The first call that fails, and all later ones do; both kinds of calls count. 0: none.
     pub(super) fails_from: AtomicUsize,
-    /// At which call alone it fails; 0 for none.
+    /// The only call that fails. 0: none.
     pub(super) fails_at: AtomicUsize,
 }
 
@@ -59,10 +60,11 @@ unsafe impl SlabSource for Heap {
         if self.fails(&self.gives_nothing) {
             return None;
         }
-        // SAFETY: slabs are not empty.
+        assert!(layout.size() > 0);
+        // SAFETY: the size is not 0.
         let slab = NonNull::new(unsafe { std::alloc::alloc(layout) })?;
-        // What was there before is no help.
-        // SAFETY: so large it is.
+        // The cache must not rely on what was there before.
+        // SAFETY: the slab has that size.
         unsafe { slab.write_bytes(0xa5, layout.size()) };
         assert!(self.slabs().insert(slab.addr().get()));
         Some(slab)
@@ -73,8 +75,8 @@ unsafe impl SlabSource for Heap {
             return Err(SlabError::FatalError);
         }
         assert!(self.slabs().remove(&slab.addr().get()), "a slab that is not out");
-        // SAFETY: a slab begins with its header, and that with the magic.
-        assert_eq!(unsafe { slab.cast::<usize>().read() }, 0, "who finds it later would take it for a slab");
+        // SAFETY: a slab begins with its header, which begins with the magic.
+        assert_eq!(unsafe { slab.cast::<usize>().read() }, 0, "a magic is left");
         // SAFETY: it was given with this layout.
         unsafe {
             slab.write_bytes(0x5a, layout.size());
@@ -84,7 +86,7 @@ unsafe impl SlabSource for Heap {
     }
 }
 
-/// A spin lock of which it is not known when its release is over.
+/// A spin lock that touches its memory after it has let the next thread in.
 pub(super) struct AnyLock(AtomicBool);
 
 pub(super) struct AnyGuard<'a>(&'a AnyLock);
@@ -92,12 +94,12 @@ pub(super) struct AnyGuard<'a>(&'a AnyLock);
 impl Drop for AnyGuard<'_> {
     fn drop(&mut self) {
         self.0.0.store(false, SeqCst);
-        // As locks do that then look who waits: the memory must still be there.
+        // As locks do that wake a thread that waits. The memory must still be there.
         let _ = self.0.0.load(SeqCst);
     }
 }
 
-// SAFETY: who exchanges `false` for `true` is alone until the guard is dropped.
+// SAFETY: a thread that exchanges `false` for `true` is alone until its guard is dropped.
 unsafe impl LockTrait for AnyLock {
     type Guard<'a> = AnyGuard<'a>;
 
@@ -122,9 +124,7 @@ impl Drop for Counted<'_> {
     }
 }
 
-/// How many steps a random test takes, and its seed, both of which the environment can set.
+/// How many steps a random test takes, and its seed. The environment can set both.
 pub(super) fn steps_and_seed(steps: usize) -> (usize, u64) {
-    let from_env = |name| std::env::var(name).ok().and_then(|value| value.parse::<u64>().ok());
-    let seed = from_env("ALLOCATOR_SEED").unwrap_or_else(|| if cfg!(miri) { 1 } else { fastrand::u64(..) });
-    (from_env("ALLOCATOR_STEPS").map_or(steps, |steps| steps as usize), seed)
+    (allocator_conformance::steps(steps), allocator_conformance::seed())
 }

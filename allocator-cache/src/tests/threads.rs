@@ -3,6 +3,9 @@ use std::sync::{Arc, Barrier, mpsc};
 use std::thread;
 use std::vec::Vec;
 
+use rand::rngs::SmallRng;
+use rand::{Rng, SeedableRng};
+
 use super::support::*;
 use crate::locks::{LockTrait, SpinLock};
 use crate::*;
@@ -10,7 +13,7 @@ use crate::*;
 const THREADS: u64 = if cfg!(miri) { 3 } else { 20 };
 const STEPS: usize = if cfg!(miri) { 60 } else { 100_000 };
 
-/// Each thread takes and gives back at random, looks at what is in its objects, and passes some on to the next.
+/// Each thread allocates and frees at random, checks its objects, and passes some on to the next thread.
 fn random_on_many_threads<L: LockTrait + Send + Sync>() {
     let (steps, seed) = steps_and_seed(STEPS);
     let heap = Heap::default();
@@ -20,27 +23,27 @@ fn random_on_many_threads<L: LockTrait + Send + Sync>() {
         for (thread, receiver) in (0..).zip(receivers) {
             let (cache, next) = (cache.clone(), senders[(thread as usize + 1) % senders.len()].clone());
             scope.spawn(move || {
-                let mut random = fastrand::Rng::with_seed(seed ^ thread);
+                let mut random = SmallRng::seed_from_u64(seed ^ thread);
                 let mut live = Vec::new();
                 let check = |object: &SlabBox<[u64; 2], L, 512, &Heap>, value| {
                     assert_eq!(**object, [object.as_ptr().addr() as u64, value], "ALLOCATOR_SEED={seed}");
                 };
                 for _ in 0..steps {
-                    match random.u32(..8) {
+                    match random.random_range(0..8) {
                         0..4 => {
-                            let value = random.u64(..);
+                            let value = random.random::<u64>();
                             let mut object = cache.alloc().unwrap();
                             *object = [object.as_ptr().addr() as u64, value];
                             live.push((object, value));
                         }
                         4..6 if !live.is_empty() => {
-                            let (object, value) = live.swap_remove(random.usize(..live.len()));
+                            let (object, value) = live.swap_remove(random.random_range(..live.len()));
                             check(&object, value);
                         }
                         6 if !live.is_empty() => {
-                            let _ = next.send(live.swap_remove(random.usize(..live.len())));
+                            let _ = next.send(live.swap_remove(random.random_range(..live.len())));
                         }
-                        7 if random.u32(..64) == 0 => {
+                        7 if random.random_ratio(1, 64) => {
                             cache.shrink();
                         }
                         _ => {
@@ -68,8 +71,8 @@ fn many_threads_take_and_give_at_random() {
     random_on_many_threads::<AnyLock>();
 }
 
-/// Threads drop boxes, handles and all at once, over and over: one of them is the last.
-fn everybody_lets_go_at_once<L: LockTrait + Send + Sync>() {
+/// Threads drop their boxes and handles at the same time, over and over: one of them is the last.
+fn all_release_at_once<L: LockTrait + Send + Sync>() {
     let drops = AtomicUsize::new(0);
     let (threads, rounds) = if cfg!(miri) { (3, 5) } else { (4, 1000) };
     let heap = Heap::default();
@@ -100,8 +103,8 @@ fn everybody_lets_go_at_once<L: LockTrait + Send + Sync>() {
 
 #[test]
 fn the_last_of_many_threads_frees_everything() {
-    everybody_lets_go_at_once::<SpinLock>();
-    everybody_lets_go_at_once::<AnyLock>();
+    all_release_at_once::<SpinLock>();
+    all_release_at_once::<AnyLock>();
 }
 
 #[test]

@@ -17,7 +17,7 @@ fn a_slot_that_is_free_is_no_box() {
     let pointer = SlabBox::into_raw(cache.alloc_with(5).unwrap());
     // SAFETY: the pointer is that of a box.
     drop(unsafe { Object::from_raw(pointer) }.unwrap());
-    // SAFETY: an error that is found out; the cache keeps the slab.
+    // SAFETY: a mistake that is found; the cache keeps the slab.
     let twice = unsafe { Object::from_raw(pointer) };
     assert_eq!(twice.err(), Some(SlabError::InvalidPointer));
     cache.validate().unwrap();
@@ -29,7 +29,7 @@ fn of_two_boxes_of_one_pointer_the_second_drops_nothing() {
     let cache = SlabCache::<Counted, SpinLock, 512, _>::with_source(&heap).unwrap();
     let plain = SlabCache::<u64, NoLock, 512, _>::with_source(&heap).unwrap();
     let pointer = SlabBox::into_raw(cache.alloc_with(Counted(&drops)).unwrap());
-    // SAFETY: the first is right; the second is an error that is found out when it is dropped.
+    // SAFETY: the first is right; the second is a mistake that is found at its drop.
     let boxes = [(); 2].map(|()| unsafe { SlabBox::<Counted, SpinLock, 512, &Heap>::from_raw(pointer) }.unwrap());
     drop(boxes);
     assert_eq!((drops.load(SeqCst), cache.statistics().used_slots, cache.statistics().faults), (1, 0, 1));
@@ -57,7 +57,7 @@ fn of_two_boxes_of_one_pointer_the_second_has_no_value() {
         let heap = Heap::default();
         let cache = SlabCache::<T, NoLock, 512, _>::with_source(&heap).unwrap();
         let pointer = SlabBox::into_raw(cache.alloc_with(value).unwrap());
-        // SAFETY: the first is right; the second is an error that is found out when its value is wanted.
+        // SAFETY: the first is right; the second is a mistake that is found when its value is wanted.
         let boxes = [(); 2].map(|()| unsafe { SlabBox::<T, NoLock, 512, &Heap>::from_raw(pointer) }.unwrap());
         let [first, second] = boxes;
         drop(first);
@@ -87,11 +87,11 @@ fn foreign_pointers_are_no_boxes() {
     let start = slab.as_ptr().map_addr(|address| address & !511);
     let at = |offset: usize| NonNull::new(start.wrapping_byte_add(offset)).unwrap();
     let from_raw = |pointer: NonNull<u64>| {
-        // SAFETY: an error that is found out; all these can be read.
+        // SAFETY: a mistake that is found; all these can be read.
         unsafe { Object::from_raw(pointer) }.err()
     };
     for index in 0..64 {
-        // SAFETY: so long it is.
+        // SAFETY: the array has 64 elements.
         assert_eq!(from_raw(unsafe { foreign.add(index) }), Some(SlabError::InvalidPointer));
     }
     for offset in (0..512).filter(|&offset| at(offset) != slab) {
@@ -114,14 +114,14 @@ fn foreign_pointers_are_no_boxes() {
 }
 
 #[test]
-fn a_slot_between_the_grid_of_odd_sizes_is_none() {
+fn an_address_between_slots_of_an_odd_size_is_no_slot() {
     type Odd<'a> = SlabBox<[u8; 5], NoLock, 512, &'a Heap>;
     let heap = Heap::default();
     let cache = SlabCache::<[u8; 5], NoLock, 512, _>::with_source(&heap).unwrap();
     let boxes: Vec<_> = (0..10).map(|number| SlabBox::into_raw(cache.alloc_with([number; 5]).unwrap())).collect();
     for pointer in boxes {
         for offset in 1..5 {
-            // SAFETY: an error that is found out, within the slab.
+            // SAFETY: a mistake that is found, within the slab.
             let between = unsafe { Odd::from_raw(pointer.byte_add(offset)) };
             assert_eq!(between.err(), Some(SlabError::InvalidPointer));
         }
@@ -130,8 +130,8 @@ fn a_slot_between_the_grid_of_odd_sizes_is_none() {
     }
 }
 
-/// Writes to free slots whatever can be written, and takes slots until something is found.
-fn scribble<const SLAB_SIZE: usize>(free: usize, victim: usize, scribbled: u32) {
+/// Writes a number to a free slot, and allocates until the cache finds it.
+fn overwrite<const SLAB_SIZE: usize>(free: usize, victim: usize, overwritten_with: u32) {
     type Cache<'a, const SLAB_SIZE: usize> = SlabCache<u64, NoLock, SLAB_SIZE, &'a Heap>;
     let heap = Heap::default();
     let cache = Cache::<SLAB_SIZE>::with_source(&heap).unwrap();
@@ -142,7 +142,7 @@ fn scribble<const SLAB_SIZE: usize>(free: usize, victim: usize, scribbled: u32) 
         drop(unsafe { SlabBox::<u64, NoLock, SLAB_SIZE, &Heap>::from_raw(pointer) }.unwrap());
     }
     // SAFETY: the memory is the slab's; that nobody else writes to it is the rule that is broken here.
-    unsafe { to_free[victim].cast::<u32>().write(scribbled) };
+    unsafe { to_free[victim].cast::<u32>().write(overwritten_with) };
     let was_in_order = cache.validate().is_ok();
     let (mut taken, mut faults) = (Vec::new(), 0);
     // In the smaller slab that is all there are.
@@ -161,10 +161,10 @@ fn scribble<const SLAB_SIZE: usize>(free: usize, victim: usize, scribbled: u32) 
         }
     }
     assert_eq!(faults, cache.statistics().faults);
-    // A stack that was only cut short is found to be when the slab is full, for which the larger one is too large here.
+    // A free list that was only cut short is found when the slab is full, for which the larger slab is too large here.
     let found = was_in_order || faults > 0;
     if SLAB_SIZE == 512 {
-        assert_eq!(faults == 0, was_in_order, "{scribbled:#x} in slot {victim} of {free} free ones");
+        assert_eq!(faults == 0, was_in_order, "{overwritten_with:#x} in slot {victim} of {free} free ones");
     }
     // Nothing live was handed out, nothing twice, and nothing beside the slots.
     assert!(taken.iter().enumerate().all(|(number, object)| **object == number as u64));
@@ -183,11 +183,11 @@ fn whatever_is_written_to_free_memory_is_found_before_it_spreads() {
     let indexes = if cfg!(miri) { 5 } else { 70 };
     for free in if cfg!(miri) { 1..3 } else { 1..5 } {
         for victim in 0..free {
-            for scribbled in (0..indexes).chain([0xffff, 0xffff_ffff, 0x5a5a_5a5a, 0x8000]) {
-                scribble::<512>(free, victim, scribbled);
+            for overwritten_with in (0..indexes).chain([0xffff, 0xffff_ffff, 0x5a5a_5a5a, 0x8000]) {
+                overwrite::<512>(free, victim, overwritten_with);
                 // Indexes of 4 bytes.
                 if !cfg!(miri) {
-                    scribble::<262_144>(free, victim, scribbled);
+                    overwrite::<262_144>(free, victim, overwritten_with);
                 }
             }
         }
