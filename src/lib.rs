@@ -94,7 +94,7 @@
 
 pub use allocator_core::{
     AllocError, AllocResult, BaseAllocator, ByteAllocator, Growing, Growth, IdAllocator, PageAllocator, PageBacked,
-    Region, RegionTable, address,
+    Region, RegionTable, address, get_field_ptr,
     traits::{alloc_pages_in_by_trying, realloc_by_moving},
 };
 
@@ -125,7 +125,6 @@ pub use allocator_slab::FineSlabByteAllocator;
 #[cfg(feature = "cache")]
 pub use allocator_cache::{
     self as cache, HookSource, SlabBox, SlabCache, SlabError, SlabSource, SlabStatistics, define_allocation_hooks,
-    get_field_ptr,
 };
 
 #[cfg(all(feature = "allocator_api", target_has_atomic = "ptr"))]

@@ -96,8 +96,6 @@ extern crate std;
 
 mod boxed;
 mod error;
-#[doc(hidden)]
-pub mod field_ptr;
 mod handle;
 mod layout;
 mod list;
@@ -111,6 +109,7 @@ mod sync;
 #[cfg(all(test, not(loom)))]
 mod tests;
 
+pub use allocator_core::get_field_ptr;
 pub use boxed::SlabBox;
 pub use error::{Result, SlabError};
 pub use handle::SlabCache;

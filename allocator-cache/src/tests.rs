@@ -168,26 +168,3 @@ fn memory_beyond_the_slots_is_a_bit_for_each_and_128_bytes_a_slab() {
     assert!(own <= allowed, "{own} bytes beside the slots, {allowed} allowed");
     drop(boxes);
 }
-
-#[test]
-fn a_field_pointer_is_that_of_the_field_wherever_the_struct_is() {
-    #[repr(C)]
-    struct Pair {
-        first: u32,
-        second: u64,
-    }
-    let mut pair = Pair { first: 1, second: 2 };
-    let pointer = core::ptr::NonNull::from(&mut pair);
-    let (first, second) = (crate::get_field_ptr!(pointer, first), crate::get_field_ptr!(pointer, second));
-    // SAFETY: the pair is alive.
-    unsafe {
-        first.write(10);
-        second.write(20);
-    }
-    assert_eq!((pair.first, pair.second), (10, 20));
-    let dangling = core::ptr::NonNull::<Pair>::dangling();
-    assert_eq!(
-        crate::get_field_ptr!(dangling, second).addr().get(),
-        dangling.addr().get() + core::mem::offset_of!(Pair, second)
-    );
-}

@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | [`error`] | [`AllocError`], the one error type |
 //! | [`address`] | checked address arithmetic, [`Region`], and the one place where an address becomes a pointer |
+//! | `field_ptr` | [`get_field_ptr!`], the pointer to a field of a struct that a pointer points to |
 //! | [`traits`] | [`BaseAllocator`], [`ByteAllocator`], [`PageAllocator`], [`IdAllocator`] |
 //! | [`regions`] | [`RegionTable`], the memory of an engine that must refuse overlaps |
 //! | `forward` | the traits for `&mut A`, which stands for the allocator behind it |
@@ -29,6 +30,8 @@
 
 pub mod address;
 pub mod error;
+#[doc(hidden)]
+pub mod field_ptr;
 mod forward;
 pub mod growing;
 pub mod page_backed;
