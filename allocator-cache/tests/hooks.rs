@@ -1,4 +1,4 @@
-//! A program with hooks: objects on many threads, and all slabs come back.
+//! A program with hooks: objects on many threads, all slabs come back; which symbols the hooks have.
 
 use std::alloc::{Layout, alloc_zeroed, dealloc};
 use std::ptr::NonNull;
@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::thread;
 
 use allocator_cache::locks::SpinLock;
-use allocator_cache::{Result, SlabBox, SlabCache, define_allocation_hooks};
+use allocator_cache::{HookSource, Result, SlabBox, SlabCache, SlabSource, define_allocation_hooks};
 use rand::rngs::SmallRng;
 use rand::seq::SliceRandom;
 use rand::{Rng, SeedableRng};
@@ -33,7 +33,47 @@ unsafe fn give(slab: NonNull<u8>, layout: Layout) -> Result<()> {
     Ok(())
 }
 
-define_allocation_hooks!(take, give);
+// SAFETY: the program's heap gives blocks as the layout says, to any thread.
+define_allocation_hooks!(unsafe { take, give });
+
+/// The hooks of another version of the crate, in the same program. Nobody calls them.
+mod other_version {
+    #[unsafe(export_name = "__allocator_cache_0_0_alloc_hook")]
+    extern "Rust" fn alloc_hook() {
+        unreachable!("called by another version");
+    }
+
+    #[unsafe(export_name = "__allocator_cache_alloc_hook")]
+    extern "Rust" fn alloc_hook_without_version() {
+        unreachable!("called by another version");
+    }
+}
+
+#[test]
+fn the_symbols_of_the_hooks_have_the_version_of_the_crate() {
+    // The environment of this test is that of the crate.
+    unsafe extern "Rust" {
+        #[link_name = concat!(
+            "__allocator_cache_", env!("CARGO_PKG_VERSION_MAJOR"), "_", env!("CARGO_PKG_VERSION_MINOR"), "_alloc_hook"
+        )]
+        fn alloc_hook(layout: Layout) -> Option<NonNull<u8>>;
+        #[link_name = concat!(
+            "__allocator_cache_", env!("CARGO_PKG_VERSION_MAJOR"), "_", env!("CARGO_PKG_VERSION_MINOR"), "_free_hook"
+        )]
+        fn free_hook(slab: NonNull<u8>, layout: Layout) -> Result<()>;
+    }
+    let layout = Layout::new::<[u64; 4]>();
+    // SAFETY: the size is not 0, and the block goes back once.
+    unsafe {
+        let block = alloc_hook(layout).unwrap();
+        free_hook(block, layout).unwrap();
+    }
+}
+
+#[test]
+fn safe_code_that_asks_for_a_slab_of_size_0_gets_none() {
+    assert_eq!(HookSource.alloc_slab(Layout::new::<()>()), None);
+}
 
 #[test]
 fn twenty_threads_return_every_slab() {

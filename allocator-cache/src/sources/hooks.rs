@@ -1,4 +1,4 @@
-//! [`HookSource`], the two functions that a program names once.
+//! [`HookSource`], slabs from two functions that a program names once.
 
 use core::alloc::Layout;
 use core::ptr::NonNull;
@@ -6,26 +6,27 @@ use core::ptr::NonNull;
 use super::SlabSource;
 use crate::error::Result;
 
-/// The function that gives slabs.
+/// The type of a function that gives slabs.
 pub type AllocHook = unsafe fn(Layout) -> Option<NonNull<u8>>;
-/// The function that takes them back.
+/// The type of a function that takes slabs back.
 pub type FreeHook = unsafe fn(NonNull<u8>, Layout) -> Result<()>;
 
-/// A function, of which a call of `kind_of_…` finds out whether it is safe: only safe ones implement `Fn`, and the function's
-/// own method is preferred to that of the trait, where there is one.
+/// A function whose kind the methods `kind_of_alloc` and `kind_of_free` find out at compile time. Only a safe function
+/// implements `Fn`. Method resolution prefers the inherent methods, which safe functions have, to those of the trait
+/// [`NotSafe`], which all have.
 #[derive(Debug)]
 pub struct Hook<F>(pub F);
 
-/// The hook is an unsafe function, as it has to be.
+/// The kind of an unsafe function.
 #[derive(Debug)]
 pub struct UnsafeHook;
 
-/// The hook is a safe function.
+/// The kind of a safe function.
 #[derive(Debug)]
 pub struct SafeHook;
 
 impl<F: Fn(Layout) -> R, R> Hook<F> {
-    /// That it is safe.
+    /// The kind of a safe function.
     #[must_use]
     pub fn kind_of_alloc(&self) -> SafeHook {
         SafeHook
@@ -33,21 +34,21 @@ impl<F: Fn(Layout) -> R, R> Hook<F> {
 }
 
 impl<F: Fn(NonNull<u8>, Layout) -> R, R> Hook<F> {
-    /// That it is safe.
+    /// The kind of a safe function.
     #[must_use]
     pub fn kind_of_free(&self) -> SafeHook {
         SafeHook
     }
 }
 
-/// Of unsafe functions.
+/// The methods of functions that are not safe.
 pub trait NotSafe {
-    /// That it is unsafe.
+    /// The kind of an unsafe function.
     fn kind_of_alloc(&self) -> UnsafeHook {
         UnsafeHook
     }
 
-    /// That it is unsafe.
+    /// The kind of an unsafe function.
     fn kind_of_free(&self) -> UnsafeHook {
         UnsafeHook
     }
@@ -55,21 +56,62 @@ pub trait NotSafe {
 
 impl<F> NotSafe for Hook<F> {}
 
+/// The kinds of functions that can be hooks.
+#[diagnostic::on_unimplemented(
+    message = "this hook is a safe function: make it `unsafe fn`",
+    label = "make this function an `unsafe fn`",
+    note = "a hook promises what `SlabSource` does, and its caller that a slab goes back once"
+)]
+pub trait IsUnsafe {}
+
+impl IsUnsafe for UnsafeHook {}
+
+/// Compiles for unsafe functions only.
+pub const fn must_be_unsafe<K: IsUnsafe>(_: &K) {}
+
+/// The version in the symbols of the hooks: two versions of this crate in one program have different hooks, as they have
+/// different types. Cargo puts two versions into one program only if they differ in the major number, or, before 1.0, in
+/// the minor number.
+///
+/// [`define_allocation_hooks!`] needs the version as a literal, because `env!` in its output would be the version of the
+/// caller's crate. The assertion below keeps the literal up to date.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __hook_version {
+    () => {
+        "0_1"
+    };
+}
+
+const _: () = {
+    const VERSION: &[u8] = concat!(env!("CARGO_PKG_VERSION_MAJOR"), "_", env!("CARGO_PKG_VERSION_MINOR")).as_bytes();
+    let literal = __hook_version!().as_bytes();
+    let mut same = literal.len() == VERSION.len();
+    let mut index = 0;
+    while same && index < VERSION.len() {
+        same = literal[index] == VERSION[index];
+        index += 1;
+    }
+    assert!(same, "write the version of this crate, major and minor number, into `__hook_version!`");
+};
+
 unsafe extern "Rust" {
-    fn __allocator_cache_alloc_hook(layout: Layout) -> Option<NonNull<u8>>;
-    fn __allocator_cache_free_hook(slab: NonNull<u8>, layout: Layout) -> Result<()>;
+    #[link_name = concat!("__allocator_cache_", __hook_version!(), "_alloc_hook")]
+    fn alloc_hook(layout: Layout) -> Option<NonNull<u8>>;
+    #[link_name = concat!("__allocator_cache_", __hook_version!(), "_free_hook")]
+    fn free_hook(slab: NonNull<u8>, layout: Layout) -> Result<()>;
 }
 
 /// Slabs from two functions that the program names once, with
-/// [`define_allocation_hooks!`](crate::define_allocation_hooks). It is the source of a cache that names none.
+/// [`define_allocation_hooks!`](crate::define_allocation_hooks). It is the source of a cache whose type names none.
 ///
-/// A program that uses it and does not name them fails to link:
+/// A program that uses it and names no functions does not link:
 ///
 /// ```text
 /// error: linking with `cc` failed: exit status: 1
-///   = note: rust-lld: error: undefined symbol: __allocator_cache_alloc_hook
+///   = note: rust-lld: error: undefined symbol: __allocator_cache_0_1_alloc_hook
 ///           >>> referenced by hooks.rs
-///           rust-lld: error: undefined symbol: __allocator_cache_free_hook
+///           rust-lld: error: undefined symbol: __allocator_cache_0_1_free_hook
 ///           >>> referenced by hooks.rs
 /// ```
 ///
@@ -84,47 +126,89 @@ unsafe extern "Rust" {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct HookSource;
 
-// SAFETY: what the hooks promise. Inlined, so that only a program that uses this refers to them.
+// SAFETY: the hooks promise the same. Both methods are inlined, so only a program that uses this source refers to the hooks.
 unsafe impl SlabSource for HookSource {
     #[inline]
     fn alloc_slab(&self, layout: Layout) -> Option<NonNull<u8>> {
-        // SAFETY: the size of a slab is not 0.
-        unsafe { __allocator_cache_alloc_hook(layout) }
+        // Safe code may call this with any layout.
+        if layout.size() == 0 {
+            return None;
+        }
+        // SAFETY: the size is not 0.
+        unsafe { alloc_hook(layout) }
     }
 
     #[inline]
     unsafe fn free_slab(&self, slab: NonNull<u8>, layout: Layout) -> Result<()> {
-        // SAFETY: passed on.
-        unsafe { __allocator_cache_free_hook(slab, layout) }
+        // SAFETY: `alloc_slab` gave the slab with this layout, as the caller promises.
+        unsafe { free_hook(slab, layout) }
     }
 }
 
 /// Names the two functions that give slabs to caches with [`HookSource`], and take them back.
 ///
-/// `define_allocation_hooks!(alloc_fn, free_fn)` once in a program, with
+/// `define_allocation_hooks!(unsafe { alloc_fn, free_fn })` stands once in a program, with
 ///
 /// - `unsafe fn alloc_fn(layout: Layout) -> Option<NonNull<u8>>`, and
-/// - `unsafe fn free_fn(slab: NonNull<u8>, layout: Layout) -> Result<()>`,
+/// - `unsafe fn free_fn(slab: NonNull<u8>, layout: Layout) -> Result<()>`.
 ///
-/// which promise together what [`SlabSource`](crate::SlabSource) does, for any thread; `alloc_fn` is never called with a
-/// size of 0, and `free_fn` only with what `alloc_fn` gave, and its layout. That they are unsafe is what says so: a safe
-/// function is refused.
+/// A second one in the same program is a duplicate symbol when linking.
 ///
-/// ```compile_fail,E0308
+/// # Safety
+///
+/// Whoever writes `unsafe` here promises:
+///
+/// - Both functions together do what [`SlabSource`](crate::SlabSource) promises, called from any thread, and several threads
+///   at once.
+/// - Each is free of undefined behaviour if its callers keep these rules: `alloc_fn` gets a layout whose size is not 0;
+///   `free_fn` gets a slab that `alloc_fn` gave, with its layout, once.
+///
+/// Without the word there are no hooks, whatever the type of the functions:
+///
+/// ```compile_fail
 /// # use core::{alloc::Layout, ptr::NonNull};
 /// # use allocator_cache::{Result, define_allocation_hooks};
+/// # fn take(layout: Layout) -> Option<NonNull<u8>> { None }
+/// # fn give(slab: NonNull<u8>, layout: Layout) -> Result<()> { Ok(()) }
+/// const TAKE: unsafe fn(Layout) -> Option<NonNull<u8>> = take;
+/// const GIVE: unsafe fn(NonNull<u8>, Layout) -> Result<()> = give;
+/// // error: write `define_allocation_hooks!(unsafe { alloc_fn, free_fn })`
+/// define_allocation_hooks!(TAKE, GIVE);
+/// ```
+///
+/// ```compile_fail
+/// # use core::{alloc::Layout, ptr::NonNull};
+/// # use allocator_cache::{Result, define_allocation_hooks};
+/// # unsafe fn take(layout: Layout) -> Option<NonNull<u8>> { None }
+/// # unsafe fn give(slab: NonNull<u8>, layout: Layout) -> Result<()> { Ok(()) }
+/// define_allocation_hooks!(take, give);
+/// ```
+///
+/// A safe function is refused as well, because safe code could call it against the rules above:
+///
+/// ```compile_fail,E0277
+/// # use core::{alloc::Layout, ptr::NonNull};
+/// # use allocator_cache::{Result, define_allocation_hooks};
+/// # unsafe fn give(slab: NonNull<u8>, layout: Layout) -> Result<()> { Ok(()) }
 /// fn take(layout: Layout) -> Option<NonNull<u8>> {
 ///     None
 /// }
 ///
-/// unsafe fn give(slab: NonNull<u8>, layout: Layout) -> Result<()> {
+/// // error[E0277]: this hook is a safe function: make it `unsafe fn`
+/// define_allocation_hooks!(unsafe { take, give });
+/// ```
+///
+/// ```compile_fail,E0277
+/// # use core::{alloc::Layout, ptr::NonNull};
+/// # use allocator_cache::{Result, define_allocation_hooks};
+/// # unsafe fn take(layout: Layout) -> Option<NonNull<u8>> { None }
+/// fn give(slab: NonNull<u8>, layout: Layout) -> Result<()> {
 ///     Ok(())
 /// }
 ///
-/// define_allocation_hooks!(take, give);
+/// // error[E0277]: this hook is a safe function: make it `unsafe fn`
+/// define_allocation_hooks!(unsafe { take, give });
 /// ```
-///
-/// Twice in one program is a duplicate symbol when linking.
 ///
 /// # Examples
 ///
@@ -135,18 +219,25 @@ unsafe impl SlabSource for HookSource {
 /// use allocator_cache::locks::SpinLock;
 /// use allocator_cache::{Result, SlabCache, define_allocation_hooks};
 ///
+/// /// # Safety
+/// ///
+/// /// The size is not 0.
 /// unsafe fn take(layout: Layout) -> Option<NonNull<u8>> {
 ///     // SAFETY: the size is not 0.
 ///     NonNull::new(unsafe { std::alloc::alloc(layout) })
 /// }
 ///
+/// /// # Safety
+/// ///
+/// /// `take` gave the slab with this layout, and it has not been given back since.
 /// unsafe fn give(slab: NonNull<u8>, layout: Layout) -> Result<()> {
-///     // SAFETY: it is what `take` gave.
+///     // SAFETY: `take` gave it.
 ///     unsafe { std::alloc::dealloc(slab.as_ptr(), layout) };
 ///     Ok(())
 /// }
 ///
-/// define_allocation_hooks!(take, give);
+/// // SAFETY: the program's heap gives blocks as the layout says, to any thread.
+/// define_allocation_hooks!(unsafe { take, give });
 ///
 /// fn main() -> Result<()> {
 ///     let cache = SlabCache::<u64, SpinLock, 4096>::new()?;
@@ -157,17 +248,19 @@ unsafe impl SlabSource for HookSource {
 /// ```
 #[macro_export]
 macro_rules! define_allocation_hooks {
-    ($alloc:path, $free:path $(,)?) => {
+    (unsafe { $alloc:path, $free:path $(,)? } $(,)?) => {
         const _: () = {
-            /// Never called: safe functions do not compile here.
-            fn __hooks_are_unsafe() -> [$crate::sources::UnsafeHook; 2] {
-                use $crate::sources::{Hook, NotSafe as _};
-                [Hook($alloc).kind_of_alloc(), Hook($free).kind_of_free()]
+            use $crate::sources::{Hook, NotSafe as _, must_be_unsafe};
+
+            /// Never called: compiles for unsafe functions only.
+            fn __hooks_are_unsafe() {
+                must_be_unsafe(&Hook($alloc).kind_of_alloc());
+                must_be_unsafe(&Hook($free).kind_of_free());
             }
 
             /// Called by `HookSource`.
-            #[unsafe(no_mangle)]
-            unsafe extern "Rust" fn __allocator_cache_alloc_hook(
+            #[unsafe(export_name = concat!("__allocator_cache_", $crate::__hook_version!(), "_alloc_hook"))]
+            unsafe extern "Rust" fn __alloc_hook(
                 layout: ::core::alloc::Layout,
             ) -> ::core::option::Option<::core::ptr::NonNull<u8>> {
                 const HOOK: $crate::sources::AllocHook = $alloc;
@@ -176,8 +269,8 @@ macro_rules! define_allocation_hooks {
             }
 
             /// Called by `HookSource`.
-            #[unsafe(no_mangle)]
-            unsafe extern "Rust" fn __allocator_cache_free_hook(
+            #[unsafe(export_name = concat!("__allocator_cache_", $crate::__hook_version!(), "_free_hook"))]
+            unsafe extern "Rust" fn __free_hook(
                 slab: ::core::ptr::NonNull<u8>,
                 layout: ::core::alloc::Layout,
             ) -> $crate::Result<()> {
@@ -186,5 +279,11 @@ macro_rules! define_allocation_hooks {
                 unsafe { HOOK(slab, layout) }
             }
         };
+    };
+    ($($other:tt)*) => {
+        ::core::compile_error!(
+            "write `define_allocation_hooks!(unsafe { alloc_fn, free_fn })`: the hooks promise what `SlabSource` does, \
+             which the compiler cannot check"
+        );
     };
 }

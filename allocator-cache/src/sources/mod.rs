@@ -23,7 +23,7 @@ use core::ptr::NonNull;
 pub use allocators::{ByteSource, PageSource};
 pub use hooks::HookSource;
 #[doc(hidden)]
-pub use hooks::{AllocHook, FreeHook, Hook, NotSafe, SafeHook, UnsafeHook};
+pub use hooks::{AllocHook, FreeHook, Hook, IsUnsafe, NotSafe, SafeHook, UnsafeHook, must_be_unsafe};
 #[cfg(feature = "std")]
 pub use std_heap::StdSource;
 
