@@ -7,6 +7,7 @@ mod programs;
 mod regions;
 mod runs;
 mod shadow;
+mod within;
 
 use bench::{Bench, terrain};
 
@@ -61,6 +62,14 @@ macro_rules! __page_checks {
                 runs_and_holes,
                 /// The very pages asked for, or a refusal.
                 pages_at,
+                /// A run within a range of addresses, or a refusal where there is none.
+                runs_within,
+                /// Every page can be had by naming the range that it is alone in.
+                every_page_within,
+                /// Ranges that are empty, and parameters that make no sense beside a range, change nothing.
+                bad_ranges,
+                /// All pages lie within the span.
+                span_has_all_pages,
                 /// What is not allocated cannot be given back, and trying changes nothing.
                 wrong_frees,
                 /// A run can be given back in parts, in any order.
@@ -85,6 +94,7 @@ mod all {
     pub(super) use super::programs::*;
     pub(super) use super::regions::*;
     pub(super) use super::runs::*;
+    pub(super) use super::within::*;
 }
 
 __page_checks!(checks, "pages", PageAllocator, PageOptions, all);

@@ -48,15 +48,19 @@ fn run_steps<A: PageAllocator>(shadow: &mut Shadow<'_, A>, steps: usize, longest
         let align = page << if shadow.rng.random() { 0 } else { shadow.rng.random_range(0..=align_bits) };
         let first = shadow.any_page();
         let address = shadow.address(first);
-        match shadow.rng.random_range(0..10) + if taking { 0 } else { 3 } {
-            0..5 => drop(shadow.alloc(length, align)?),
-            5 => drop(shadow.alloc_at(address & !(align - 1), length, align)?),
+        match shadow.rng.random_range(0..11) + if taking { 0 } else { 3 } {
+            0..4 => drop(shadow.alloc(length, align)?),
+            4 => drop(shadow.alloc_at(address & !(align - 1), length, align)?),
+            5 => {
+                let last = address + shadow.rng.random_range(0..4 * length * page);
+                shadow.alloc_in(address..=last, length, align)?;
+            }
             // Rightly or wrongly: the shadow knows.
             6 => drop(shadow.dealloc(address, length)?),
             _ => free_some(shadow, length)?,
         }
     }
-    Ok(())
+    shadow.check_span()
 }
 
 /// Gives back up to `length` pages that are taken, side by side.

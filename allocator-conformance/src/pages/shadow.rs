@@ -1,7 +1,7 @@
 //! The shadow of a page allocator: it knows the state of every page, and with it the right answer to every call.
 
 use core::cell::Cell;
-use core::ops::Range;
+use core::ops::{Range, RangeInclusive};
 use std::format;
 use std::string::String;
 use std::vec::Vec;
@@ -17,6 +17,9 @@ use crate::runs::Runs;
 use allocator_core::address::{align_down, align_up};
 use allocator_core::{AllocError, AllocResult, PageAllocator};
 
+mod within;
+
+/// What the shadow knows of a page of the arena.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Page {
     Unmanaged,
@@ -97,6 +100,11 @@ impl<'a, A: PageAllocator> Shadow<'a, A> {
     /// The numbers of the pages that are free.
     pub(super) fn free_pages(&self) -> Vec<usize> {
         (0..self.pages.len()).filter(|&page| self.pages[page] == Page::Free).collect()
+    }
+
+    /// How many pages the arena has, managed or not.
+    pub(super) fn pages_of_the_arena(&self) -> usize {
+        self.pages.len()
     }
 
     /// Any page of the arena, managed or not.
@@ -214,8 +222,8 @@ impl<'a, A: PageAllocator> Shadow<'a, A> {
         self.pages[pages].iter().all(|&page| is(page))
     }
 
-    /// A free run that the allocator must find for the request, if there is one.
-    fn run_to_be_found(&self, num_pages: usize, align: usize) -> Option<Range<usize>> {
+    /// The lowest free run within a range of addresses that the allocator must find for the request, if there is one.
+    fn run_to_be_found(&self, num_pages: usize, align: usize, within: &RangeInclusive<usize>) -> Option<Range<usize>> {
         let (length, align) = match self.options.runs {
             Runs::Any => (num_pages, align),
             Runs::PowerOfTwo => {
@@ -236,8 +244,11 @@ impl<'a, A: PageAllocator> Shadow<'a, A> {
             } else {
                 free + 1
             };
-            if free >= length && self.address(end - length).is_multiple_of(align) {
-                return Some(end - length..end);
+            if free >= length {
+                let (first, last) = (self.address(end - length), self.address(end) - 1);
+                if first.is_multiple_of(align) && within.contains(&first) && within.contains(&last) {
+                    return Some(end - length..end);
+                }
             }
         }
         None
@@ -259,7 +270,7 @@ impl<'a, A: PageAllocator> Shadow<'a, A> {
                 Ok(Some(address))
             }
             Err(AllocError::NoMemory) => {
-                let run = self.run_to_be_found(num_pages, align).map(|run| self.address(run.start));
+                let run = self.run_to_be_found(num_pages, align, &(0..=usize::MAX)).map(|run| self.address(run.start));
                 ensure!(run.is_none(), "{call}: NoMemory, though the pages from {:#x} are free", run.unwrap_or(0));
                 self.check_statistics(call).map(|()| None)
             }
