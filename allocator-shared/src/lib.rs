@@ -19,6 +19,8 @@ pub mod access;
 #[cfg(feature = "allocator_api")]
 pub mod allocator_api;
 mod by_reference;
+#[cfg(doctest)]
+mod compile_fail;
 pub mod count;
 mod global;
 pub mod locked;

@@ -52,3 +52,23 @@ fn a_full_heap_is_an_error() {
     bytes.shrink_to_fit();
     assert_eq!((bytes.capacity(), &*bytes), (2, &b"as"[..]));
 }
+
+#[cfg(feature = "nightly")]
+#[test]
+fn std_collections_allocate_from_a_static() {
+    use std::collections::BTreeMap;
+    use std::sync::Arc;
+
+    static HEAP: Locked<TlsfByteAllocator> = Locked::new(TlsfByteAllocator::new());
+    give_memory(&HEAP, POOL);
+    let mut map = BTreeMap::new_in(&HEAP);
+    map.extend((0..COUNT).map(|n| (n, std::vec::Vec::from([n]).len())));
+    let numbers = Arc::new_in(std::vec::Vec::with_capacity_in(10, &HEAP), &HEAP);
+    thread::scope(|scope| {
+        let numbers: Arc<std::vec::Vec<u8, _>, _> = numbers.clone();
+        scope.spawn(move || assert_eq!(numbers.capacity(), 10));
+    });
+    assert_eq!(map.len(), COUNT as usize);
+    drop((map, numbers));
+    assert_eq!(HEAP.with(|heap| allocator_core::ByteAllocator::used_bytes(heap)), 0);
+}
