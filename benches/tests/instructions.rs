@@ -105,7 +105,7 @@ fn the_worst_call_after_reclaim_is_bounded_where_memory_is_short() {
 
 #[test]
 fn the_worst_call_of_a_page_engine_is_bounded() {
-    // Where the number of live pages drifts, a `dealloc` finds the stock full now and then, and half of it goes back to
+    // Where the number of live pages drifts, a `dealloc` finds the cache full now and then, and half of it goes back to
     // the tree. That is long to go through, and one stands for all; so a quarter more than was counted is allowed.
     for (allocator, alloc, dealloc) in [("radix", 5400, 77_000), ("buddy-pages", 2300, 9_000)] {
         never_more_of(2, "pages/churn-half/4g", allocator, &[(Action::Alloc, alloc), (Action::Free, dealloc)]);

@@ -76,8 +76,8 @@ fn nothing_to_compare_makes_no_chart() {
     assert!(!PathBuf::from(chart).exists());
 }
 
-/// The library that `snmalloc-rs` builds has assertions in it unless it is told not to, and is not what is to be compared
-/// then. The texts of all of them begin alike.
+/// The library that `snmalloc-rs` builds has assertions in it unless its flags say otherwise, and is not what is to be
+/// compared then. The texts of all of them begin alike.
 #[cfg(feature = "hosted")]
 #[test]
 fn snmalloc_is_built_without_its_assertions() {

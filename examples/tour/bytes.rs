@@ -8,7 +8,8 @@ use std::io::{self, IsTerminal, Write, stderr};
 use std::time::{Duration, Instant};
 
 use allocator::{
-    AllocError, AllocResult, AllocatorRc, BuddyByteAllocator, ByteAllocator, SlabByteAllocator, TlsfByteAllocator,
+    AllocError, AllocResult, AllocatorRc, BuddyByteAllocator, ByteAllocator, FineClasses, SlabByteAllocator,
+    TlsfByteAllocator,
 };
 use allocator_api2::alloc::{Allocator, Global};
 use comfy_table::{Attribute, Cell, CellAlignment, Color, LineStyle, Table, TableStyle};
@@ -27,12 +28,45 @@ const STYLE: TableStyle = {
 };
 
 /// The engines. `system` is what a program has without any of them, for the time only.
-const ENGINES: [Engine; 4] = [
-    Engine::pooled::<TlsfByteAllocator>("Tlsf"),
+const ENGINES: [Engine; 5] = [
+    Engine::pooled::<FineSlab>("FineSlab"),
     Engine::pooled::<SlabByteAllocator>("Slab"),
+    Engine::pooled::<TlsfByteAllocator>("Tlsf"),
     Engine::pooled::<BuddyByteAllocator>("Buddy"),
     Engine { name: "system", pooled: None, time: |_, workload, seed| time_on(&Global, workload, seed) },
 ];
+
+/// The heap to begin with.
+type FineSlab = SlabByteAllocator<FineClasses, TlsfByteAllocator>;
+
+/// An engine of the family, which can be made without memory.
+trait New: ByteAllocator + 'static {
+    fn new() -> Self;
+}
+
+impl New for FineSlab {
+    fn new() -> Self {
+        Self::with_backing(TlsfByteAllocator::new())
+    }
+}
+
+impl New for SlabByteAllocator {
+    fn new() -> Self {
+        Self::default()
+    }
+}
+
+impl New for TlsfByteAllocator {
+    fn new() -> Self {
+        Self::default()
+    }
+}
+
+impl New for BuddyByteAllocator {
+    fn new() -> Self {
+        Self::default()
+    }
+}
 
 struct Engine {
     name: &'static str,
@@ -72,7 +106,7 @@ struct Time {
 }
 
 impl Engine {
-    const fn pooled<A: ByteAllocator + Default + 'static>(name: &'static str) -> Self {
+    const fn pooled<A: New>(name: &'static str) -> Self {
         let pooled = Pooled { size: size_of::<A>(), memory: memory_of::<A>, taken: taken::<A> };
         Self { name, pooled: Some(pooled), time: time_of::<A> }
     }
@@ -84,12 +118,8 @@ impl From<AllocError> for OutOfMemory {
     }
 }
 
-fn memory_of<A: ByteAllocator + Default + 'static>(
-    pool: &mut Pool,
-    workload: Workload,
-    seed: u64,
-) -> Result<Memory, OutOfMemory> {
-    let engine = Meter::<A>::default();
+fn memory_of<A: New>(pool: &mut Pool, workload: Workload, seed: u64) -> Result<Memory, OutOfMemory> {
+    let engine = Meter::new(A::new());
     let peaks = engine.peaks();
     let heap = AllocatorRc::new(engine, pool.bytes())?;
     let largest_at_first = largest_block(&heap);
@@ -102,12 +132,8 @@ fn memory_of<A: ByteAllocator + Default + 'static>(
     Ok(Memory { peak_used, peak_requested, largest_at_first, largest_left, largest_again: largest_block(&heap) })
 }
 
-fn time_of<A: ByteAllocator + Default + 'static>(
-    pool: &mut Pool,
-    workload: Workload,
-    seed: u64,
-) -> Result<Time, OutOfMemory> {
-    let heap = AllocatorRc::new(A::default(), pool.bytes())?;
+fn time_of<A: New>(pool: &mut Pool, workload: Workload, seed: u64) -> Result<Time, OutOfMemory> {
+    let heap = AllocatorRc::new(A::new(), pool.bytes())?;
     time_on(&heap, workload, seed)
 }
 
@@ -120,8 +146,8 @@ fn time_on<A: Allocator + Clone>(heap: &A, workload: Workload, seed: u64) -> Res
 }
 
 /// What a block of `size` bytes takes, the only one in the pool.
-fn taken<A: ByteAllocator + Default + 'static>(pool: &mut Pool, size: usize) -> AllocResult<usize> {
-    let heap = AllocatorRc::new(A::default(), pool.bytes())?;
+fn taken<A: New>(pool: &mut Pool, size: usize) -> AllocResult<usize> {
+    let heap = AllocatorRc::new(A::new(), pool.bytes())?;
     let layout = Layout::from_size_align(size, align_of::<u64>()).map_err(|_| AllocError::InvalidParam)?;
     let block = heap.allocate(layout).map_err(|_| AllocError::NoMemory)?;
     let taken = heap.used_bytes();
@@ -173,7 +199,7 @@ fn median(times: Vec<Result<Time, OutOfMemory>>) -> Result<Time, OutOfMemory> {
     Ok(times.swap_remove(times.len() / 2))
 }
 
-/// Tells a person who waits what is going on; an empty text takes it away.
+/// Shows a person who waits what is going on; an empty text takes it away.
 fn progress(text: &str) {
     let mut terminal = stderr();
     if terminal.is_terminal() {
@@ -231,7 +257,7 @@ fn blocks(pool: &mut Pool, screen: &mut Screen) -> io::Result<()> {
         &[
             "The engine itself lies at the start of its pool. As buddy blocks are powers of",
             "two, the largest beside it is half of the pool; Slab takes large blocks from a",
-            "buddy engine of its own.",
+            "buddy engine of its own, FineSlab, the heap to begin with, from a TLSF engine.",
         ],
     )
 }

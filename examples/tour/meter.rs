@@ -1,4 +1,4 @@
-//! [`Meter`], an engine that tells how much of it was in use at most.
+//! [`Meter`], a wrapper around an engine that keeps how much of it was in use at most.
 
 use std::alloc::Layout;
 use std::cell::Cell;
@@ -26,13 +26,17 @@ impl Peaks {
 }
 
 /// An engine with its peaks, which can be read after the engine has moved into its pool.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Meter<A> {
     engine: A,
     peaks: Rc<Peaks>,
 }
 
 impl<A: ByteAllocator> Meter<A> {
+    pub(crate) fn new(engine: A) -> Self {
+        Self { engine, peaks: Rc::default() }
+    }
+
     pub(crate) fn peaks(&self) -> Rc<Peaks> {
         Rc::clone(&self.peaks)
     }

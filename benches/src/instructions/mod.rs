@@ -3,8 +3,8 @@
 //! A child (`child`) replays the list with one allocator, with brackets (`marker`) around its calls; the parent (`tracer`)
 //! traces it through them, from one instruction to the next. What is counted lies between the brackets: the call as it
 //! is inlined into its caller, where the compiler knows neither heap nor layout beforehand. Whatever the call does counts,
-//! but for the C library's functions that copy and fill memory: the instruction that calls one does, what happens in there
-//! is told in bytes. (They come in a variant for each processor, and the repeated instructions that some are made of would
+//! but for the C library's functions that copy and fill memory: the instruction that calls one counts, and the bytes that it
+//! copies or fills are given beside. (They come in a variant for each processor, and the repeated instructions that some are made of would
 //! count once for each repetition.)
 //!
 //! To go step by step takes many microseconds an instruction, so not all of a list is counted: a sample, evenly spread over

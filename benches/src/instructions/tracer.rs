@@ -128,7 +128,8 @@ impl Tracer {
         Ok(is_end)
     }
 
-    /// At the first instruction of a function that copies or fills: lets it run, and tells for how many bytes.
+    /// At the first instruction of a function that copies or fills: lets it run. The number of bytes that it copied
+    /// or filled.
     fn leave_function(&mut self) -> Result<u64, Error> {
         let registers = self.registers()?;
         let returned = self.read(registers.rsp)?;

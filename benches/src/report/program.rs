@@ -169,7 +169,7 @@ pub(crate) fn write_out(print: impl FnOnce(&mut dyn Write) -> io::Result<()>) ->
     }
 }
 
-/// The exit code of what succeeded, or failed for the reason that is told here.
+/// The exit code of what succeeded, or failed; the reason of a failure is printed.
 pub(crate) fn ended(result: Result<(), String>) -> ExitCode {
     result.map_or_else(|why| failed(&why), |()| ExitCode::SUCCESS)
 }
@@ -179,7 +179,7 @@ fn failed(why: &str) -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// The exit code of a command line that is wrong, which is told here.
+/// The exit code of a command line that is wrong; what is wrong is printed.
 pub(crate) fn bad_arguments(bad: &dyn std::fmt::Display) -> ExitCode {
     complain(&bad.to_string());
     ExitCode::from(BAD_ARGUMENTS)

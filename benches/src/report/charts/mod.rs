@@ -125,7 +125,7 @@ fn cut(text: &str, width: i32) -> String {
     text.chars().take(left).chain(['…']).collect()
 }
 
-/// A name without its middle, where there is no room for it: what tells names apart is often their end.
+/// A name without its middle, where there is no room for it: names that begin alike often differ in their end.
 fn cut_name(name: &str, width: i32) -> String {
     let Some(left) = letters_left(name, width) else { return name.to_owned() };
     let start = left / 2;

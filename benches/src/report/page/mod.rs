@@ -145,7 +145,7 @@ fn family_section(results: &Results, summaries: &[Summary<'_>], family: Family) 
     Section { id: family.name().to_owned(), title: family.title().to_owned(), parts, html }
 }
 
-/// The name of a workload without its family, which the section tells.
+/// The name of a workload without its family, which the heading of the section has.
 fn short(name: &str) -> &str {
     name.split_once('/').map_or(name, |(_, rest)| rest)
 }
