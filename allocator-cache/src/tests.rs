@@ -69,15 +69,15 @@ fn any_size_of_value_fills_slabs_to_the_edge() {
     fill_and_empty::<(), NoLock, 512>(&());
     fill_and_empty::<u8, NoLock, 512>(&7);
     fill_and_empty::<u16, SpinLock, 512>(&7);
-    fill_and_empty::<[u8; 3], NoLock, 512>(&[1, 2, 3]);
-    fill_and_empty::<u32, NoLock, 256>(&7);
     fill_and_empty::<[u8; 5], AnyLock, 512>(&[1; 5]);
-    fill_and_empty::<u64, SpinLock, 512>(&7);
-    fill_and_empty::<u128, NoLock, 512>(&7);
-    fill_and_empty::<[u64; 8], AnyLock, 1024>(&[7; 8]);
     fill_and_empty::<Wide, NoLock, 1024>(&Wide(3));
     fill_and_empty::<[u64; 0], NoLock, 512>(&[]);
     if !cfg!(miri) {
+        fill_and_empty::<[u8; 3], NoLock, 512>(&[1, 2, 3]);
+        fill_and_empty::<u32, NoLock, 256>(&7);
+        fill_and_empty::<u64, SpinLock, 512>(&7);
+        fill_and_empty::<u128, NoLock, 512>(&7);
+        fill_and_empty::<[u64; 8], AnyLock, 1024>(&[7; 8]);
         fill_and_empty::<u8, NoLock, 131_072>(&7);
         fill_and_empty::<u8, NoLock, 262_144>(&7);
         fill_and_empty::<[u8; 5], NoLock, 262_144>(&[7; 5]);
