@@ -11,7 +11,7 @@
 //!
 //! | you need | take | feature | because |
 //! | --- | --- | --- | --- |
-//! | a general-purpose heap | [`SlabByteAllocator`]`<`[`FineClasses`]`, `[`TlsfByteAllocator`]`>` | `slab`, `tlsf` | O(1) for blocks of up to 64 KiB, which have no header; eight size classes for each doubling, so that little is lost to rounding |
+//! | a general-purpose heap, the one to begin with | [`FineSlabByteAllocator`] | `slab`, `tlsf` | O(1) for blocks of up to 64 KiB, which have no header; eight size classes for each doubling, so that little is lost to rounding |
 //! | the same with few classes | [`SlabByteAllocator`] with [`PowerOfTwoClasses`] | `slab` | seven size classes, larger blocks from a buddy allocator |
 //! | the same with documented, strict regions | [`Heap`] | `slab` | page-aligned regions, addresses instead of pointers |
 //! | an engine that many use, a global allocator | [`Locked`] | `shared` | a lock of your choice; by reference it is an engine again |
@@ -63,7 +63,7 @@
 //! | none | the traits, [`AllocError`], [`PageBacked`], [`Growing`] with [`Growth`], [`RegionTable`], [`address`] | |
 //! | `default` | `bitmap` and `page-alloc-256m` | |
 //! | `slab` | [`SlabByteAllocator`] with [`PowerOfTwoClasses`] or [`FineClasses`], [`Heap`], [`Slab`]; all of that crate as the module `slab` | `buddy_system_allocator` |
-//! | `tlsf` | [`TlsfByteAllocator`] | `rlsf` |
+//! | `tlsf` | [`TlsfByteAllocator`]; with `slab`, [`FineSlabByteAllocator`] | `rlsf` |
 //! | `buddy` | [`BuddyByteAllocator`] | `buddy_system_allocator` |
 //! | `pages` | [`RadixPageAllocator`], [`BuddyPageAllocator`] | |
 //! | `bitmap` | [`BitmapPageAllocator`], [`BitmapIdAllocator`] | `bitmap-allocator` |
@@ -82,6 +82,7 @@
     not(feature = "slab"),
     doc = "[`SlabByteAllocator`]: #features\n[`FineClasses`]: #features\n[`PowerOfTwoClasses`]: #features\n[`Heap`]: #features\n[`Slab`]: #features"
 )]
+#![cfg_attr(not(all(feature = "slab", feature = "tlsf")), doc = "[`FineSlabByteAllocator`]: #features")]
 #![cfg_attr(not(feature = "tlsf"), doc = "[`TlsfByteAllocator`]: #features")]
 #![cfg_attr(not(feature = "buddy"), doc = "[`BuddyByteAllocator`]: #features")]
 #![cfg_attr(not(feature = "pages"), doc = "[`RadixPageAllocator`]: #features\n[`BuddyPageAllocator`]: #features")]

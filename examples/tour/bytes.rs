@@ -8,7 +8,7 @@ use std::io::{self, IsTerminal, Write, stderr};
 use std::time::{Duration, Instant};
 
 use allocator::{
-    AllocError, AllocResult, AllocatorRc, BuddyByteAllocator, ByteAllocator, FineClasses, SlabByteAllocator,
+    AllocError, AllocResult, AllocatorRc, BuddyByteAllocator, ByteAllocator, FineSlabByteAllocator, SlabByteAllocator,
     TlsfByteAllocator,
 };
 use allocator_api2::alloc::{Allocator, Global};
@@ -29,24 +29,21 @@ const STYLE: TableStyle = {
 
 /// The engines. `system` is what a program has without any of them, for the time only.
 const ENGINES: [Engine; 5] = [
-    Engine::pooled::<FineSlab>("FineSlab"),
+    Engine::pooled::<FineSlabByteAllocator>("FineSlab"),
     Engine::pooled::<SlabByteAllocator>("Slab"),
     Engine::pooled::<TlsfByteAllocator>("Tlsf"),
     Engine::pooled::<BuddyByteAllocator>("Buddy"),
     Engine { name: "system", pooled: None, time: |_, workload, seed| time_on(&Global, workload, seed) },
 ];
 
-/// The heap to begin with.
-type FineSlab = SlabByteAllocator<FineClasses, TlsfByteAllocator>;
-
 /// An engine of the family, which can be made without memory.
 trait New: ByteAllocator + 'static {
     fn new() -> Self;
 }
 
-impl New for FineSlab {
+impl New for FineSlabByteAllocator {
     fn new() -> Self {
-        Self::with_backing(TlsfByteAllocator::new())
+        Self::fine()
     }
 }
 

@@ -58,7 +58,7 @@ const ALLOCATORS: &[(&str, AllocatorInfo)] = &[
     ours("slab-cache", "allocator-cache", &[Objects], "slabs of 64 KiB with headers: `SlabCache` with `NoLock`"),
     ours("slab-cache-spin", "allocator-cache", &[Objects], "the same with `SpinLock`"),
     ours("slab-fine", "allocator-slab", IN_POOL,
-        "eight size classes for each doubling over a TLSF heap: `SlabByteAllocator<FineClasses, TlsfByteAllocator>`"),
+        "eight size classes for each doubling over a TLSF heap: `FineSlabByteAllocator`"),
     ours("tlsf", "allocator-tlsf", IN_POOL, "two-level segregated fit: `TlsfByteAllocator`"),
     ours("buddy", "allocator-buddy", IN_POOL, "power-of-two blocks: `BuddyByteAllocator`"),
     ours("radix", "allocator-pages", &[Pages], "a bit for each page, under a tree of run lengths: `RadixPageAllocator`"),

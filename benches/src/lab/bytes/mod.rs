@@ -15,7 +15,7 @@ use std::ptr::NonNull;
 
 #[cfg(feature = "hosted")]
 pub(crate) use hosted::Global;
-pub(crate) use ours::{Engine, SlabFineOverTlsf};
+pub(crate) use ours::Engine;
 pub use replay::Slots;
 
 /// What a trial does with a byte heap.

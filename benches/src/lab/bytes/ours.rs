@@ -3,7 +3,7 @@
 use std::alloc::Layout;
 use std::ptr::NonNull;
 
-use allocator::{BuddyByteAllocator, ByteAllocator, FineClasses, SlabByteAllocator, TlsfByteAllocator};
+use allocator::{BuddyByteAllocator, ByteAllocator, FineSlabByteAllocator, SlabByteAllocator, TlsfByteAllocator};
 
 use super::ByteHeap;
 
@@ -35,21 +35,15 @@ macro_rules! engines {
     };
 }
 
-/// The slab heap with fine classes, over the backing that suits them best.
-pub(crate) type SlabFineOverTlsf = SlabByteAllocator<FineClasses, TlsfByteAllocator>;
-
 engines! {
     SlabByteAllocator: "slab", SlabByteAllocator::new(), |heap: &mut Self| heap.reclaim(usize::MAX);
-    SlabFineOverTlsf:
-        "slab-fine",
-        SlabByteAllocator::with_backing(TlsfByteAllocator::new()),
-        |heap: &mut Self| heap.reclaim(usize::MAX);
+    FineSlabByteAllocator: "slab-fine", SlabByteAllocator::fine(), |heap: &mut Self| heap.reclaim(usize::MAX);
     TlsfByteAllocator: "tlsf", TlsfByteAllocator::new();
     BuddyByteAllocator: "buddy", BuddyByteAllocator::new();
 }
 
 pub(super) type Slab = Ours<SlabByteAllocator>;
-pub(super) type SlabFine = Ours<SlabFineOverTlsf>;
+pub(super) type SlabFine = Ours<FineSlabByteAllocator>;
 pub(super) type Tlsf = Ours<TlsfByteAllocator>;
 pub(super) type Buddy = Ours<BuddyByteAllocator>;
 

@@ -1,7 +1,9 @@
+use allocator::FineSlabByteAllocator;
+
 use super::work::Work;
 use super::workloads::{HandleUser, OurHandle, PeerHandle, Source};
 use crate::lab::Measurement;
-use crate::lab::bytes::{ByteHeap, Engine, HeapVisitor, SlabFineOverTlsf, visit_heaps};
+use crate::lab::bytes::{ByteHeap, Engine, HeapVisitor, visit_heaps};
 use crate::lab::memory::Memory;
 
 struct Small;
@@ -37,7 +39,7 @@ fn collections_keep_their_contents_in_all_heaps() {
         check::<OurHandle<E>>();
     }
     ours::<allocator::SlabByteAllocator>();
-    ours::<SlabFineOverTlsf>();
+    ours::<FineSlabByteAllocator>();
     ours::<allocator::TlsfByteAllocator>();
     ours::<allocator::BuddyByteAllocator>();
 }

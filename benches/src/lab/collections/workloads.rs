@@ -8,12 +8,12 @@ use std::rc::Rc;
 use std::slice;
 use std::time::{Duration, Instant};
 
-use allocator::{AllocatorRc, BuddyByteAllocator, SlabByteAllocator, TlsfByteAllocator};
+use allocator::{AllocatorRc, BuddyByteAllocator, FineSlabByteAllocator, SlabByteAllocator, TlsfByteAllocator};
 use allocator_api2::alloc::Allocator;
 
 use super::SharedHeap;
 use super::work::Work;
-use crate::lab::bytes::{ByteHeap, Engine, HeapVisitor, SlabFineOverTlsf, visit_heaps};
+use crate::lab::bytes::{ByteHeap, Engine, HeapVisitor, visit_heaps};
 use crate::lab::memory::Pools;
 use crate::lab::stopwatch::{self, Passes};
 use crate::lab::{Measurement, Options, PATIENCE, Selection, Trial};
@@ -124,7 +124,7 @@ impl HeapVisitor for Collect<'_> {
         // The engines of the family come with a handle of their own.
         match H::NAME {
             <SlabByteAllocator>::NAME => self.push::<OurHandle<SlabByteAllocator>>(),
-            SlabFineOverTlsf::NAME => self.push::<OurHandle<SlabFineOverTlsf>>(),
+            FineSlabByteAllocator::NAME => self.push::<OurHandle<FineSlabByteAllocator>>(),
             TlsfByteAllocator::NAME => self.push::<OurHandle<TlsfByteAllocator>>(),
             BuddyByteAllocator::NAME => self.push::<OurHandle<BuddyByteAllocator>>(),
             _ => self.push::<PeerHandle<H>>(),
