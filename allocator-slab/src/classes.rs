@@ -5,6 +5,9 @@ use core::hint::assert_unchecked;
 
 use crate::slab::Slab;
 
+/// How many slots a slab grows by, while memory is plentiful.
+pub const SET_SIZE: usize = 64;
+
 /// A set of size classes, each with slots of one size.
 ///
 /// A slot of a class is aligned to the largest power of two that divides its size, but to no more than
@@ -40,11 +43,11 @@ pub unsafe trait SizeClasses {
     const MOST_ALIGNED: usize = 1 << (usize::BITS - 2);
 
     /// How many slots a class grows by, while memory is plentiful: from 1 to 65,535, by default
-    /// [`SET_SIZE`](crate::SET_SIZE). Fewer where memory is short; as many more as the backing gives anyway.
+    /// [`SET_SIZE`]. Fewer where memory is short; as many more as the backing gives anyway.
     #[must_use]
     fn growth(class: usize) -> usize {
         let _ = class;
-        crate::SET_SIZE
+        SET_SIZE
     }
 
     /// The class that serves `layout`; `None` where it is too large, in size or alignment, for any. O(1).

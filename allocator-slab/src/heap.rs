@@ -18,7 +18,7 @@ use crate::chunk::{ClassIndex, chunk_layout};
 use crate::chunk_table::ChunkTable;
 #[cfg(feature = "fine")]
 use crate::classes::FineClasses;
-use crate::classes::{PowerOfTwoClasses, SizeClasses};
+use crate::classes::{PowerOfTwoClasses, SET_SIZE, SizeClasses};
 use crate::slab::Slab;
 
 mod batch;
@@ -28,9 +28,6 @@ pub mod statistics;
 #[cfg(test)]
 mod tests;
 mod validate;
-
-/// How many slots a slab grows by, while memory is plentiful.
-pub const SET_SIZE: usize = 64;
 
 /// What a block of the table of chunks takes of any backing at most: a page.
 const ENTRIES_IN_A_BACKING: usize = 4096;

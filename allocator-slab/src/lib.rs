@@ -30,10 +30,10 @@ pub mod heap;
 pub mod slab;
 pub mod strict;
 
-pub use classes::{FineClasses, PowerOfTwoClasses, SizeClasses};
+pub use classes::{FineClasses, PowerOfTwoClasses, SET_SIZE, SizeClasses};
 #[cfg(feature = "fine")]
 pub use heap::FineSlabByteAllocator;
+pub use heap::SlabByteAllocator;
 pub use heap::statistics::{ClassStatistics, Statistics};
-pub use heap::{SET_SIZE, SlabByteAllocator};
 pub use slab::Slab;
 pub use strict::{Heap, MIN_HEAP_SIZE};

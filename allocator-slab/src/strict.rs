@@ -49,7 +49,7 @@ pub struct Heap {
 
 impl Heap {
     /// How many slots a slab grows by, while memory is plentiful.
-    pub const SET_SIZE: usize = crate::heap::SET_SIZE;
+    pub const SET_SIZE: usize = crate::classes::SET_SIZE;
 
     /// What the size of the first region must be a multiple of, in bytes.
     pub const MIN_HEAP_SIZE: usize = MIN_HEAP_SIZE;

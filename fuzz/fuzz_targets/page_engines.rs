@@ -13,7 +13,7 @@ const PAGE: usize = 4096;
 /// The pages that there can be, enough for trees of several levels.
 const PAGES: usize = 5000;
 
-/// So many disjoint ranges of managed pages can always be told apart.
+/// An engine has room for so many disjoint ranges of managed pages, whatever metadata it has.
 const LEAST_RANGES: usize = 64;
 
 #[derive(Arbitrary, Debug)]

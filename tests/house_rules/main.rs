@@ -16,18 +16,13 @@ mod tokens;
 use imports::{circles, describe, imports, table_faults};
 use repository::{Crate, crates};
 
-/// Packages that are being put in order, for each rule.
-const CIRCLES_NOT_YET: &[&str] = &["allocator-slab"];
-const TABLES_NOT_YET: &[&str] = &["allocator-slab"];
-const WORDS_NOT_YET: &[&str] = &[".", "allocator-conformance", "allocator-pages", "allocator-slab", "benches", "fuzz"];
-
 /// Metaphors that the design has plain words for.
 const UNWANTED: [&str; 5] = ["told", "shelf", "shelve", "stock", "in_vain"];
 
-/// What `faults` finds in the crates, but for those of some packages, as one message.
-fn faulty(crates: &[Crate], not_yet: &[&str], faults: impl Fn(&Crate) -> Vec<String>) -> String {
+/// What `faults` finds in the crates, as one message.
+fn faulty(crates: &[Crate], faults: impl Fn(&Crate) -> Vec<String>) -> String {
     let mut message = String::new();
-    for one in crates.iter().filter(|one| !not_yet.contains(&one.package.as_str())) {
+    for one in crates {
         let faults = faults(one);
         if !faults.is_empty() {
             message += &format!("{} ({}):\n{}", one.package, one.root, faults.concat());
@@ -38,7 +33,7 @@ fn faulty(crates: &[Crate], not_yet: &[&str], faults: impl Fn(&Crate) -> Vec<Str
 
 #[test]
 fn no_files_of_a_crate_import_each_other() {
-    let message = faulty(&crates(), CIRCLES_NOT_YET, |one| {
+    let message = faulty(&crates(), |one| {
         let imports = imports(&one.sources, &one.root);
         circles(&imports).iter().map(|circle| describe(circle) + "\n").collect()
     });
@@ -48,13 +43,13 @@ fn no_files_of_a_crate_import_each_other() {
 #[test]
 fn the_table_of_each_library_lists_its_files_bottom_up() {
     let libraries: Vec<Crate> = crates().into_iter().filter(|one| one.root == "src/lib.rs").collect();
-    let message = faulty(&libraries, TABLES_NOT_YET, |one| table_faults(&one.sources, &one.root));
+    let message = faulty(&libraries, |one| table_faults(&one.sources, &one.root));
     assert!(message.is_empty(), "{message}");
 }
 
 #[test]
 fn no_library_or_program_uses_the_old_words() {
-    let message = faulty(&crates(), WORDS_NOT_YET, |one| {
+    let message = faulty(&crates(), |one| {
         let library = one.sources.iter().filter(|(path, _)| !path.ends_with("/tests.rs") && !path.contains("/tests/"));
         let lines =
             library.flat_map(|(path, text)| text.lines().enumerate().map(move |(at, line)| (path, at + 1, line)));

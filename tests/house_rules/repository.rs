@@ -33,7 +33,10 @@ pub(crate) fn crates() -> Vec<Crate> {
 fn crates_of_package(folder: &Path, name: &str, crates: &mut Vec<Crate>) {
     let mut sources = Sources::new();
     for part in ["src", "examples", "benches", "fuzz_targets"] {
-        read(&folder.join(part), part, &mut sources);
+        // Beside the root package, the lab lies in a folder of such a name.
+        if !folder.join(part).join("Cargo.toml").is_file() {
+            read(&folder.join(part), part, &mut sources);
+        }
     }
     let roots: Vec<String> = sources.keys().filter(|path| is_root(path)).cloned().collect();
     crates.extend(roots.into_iter().map(|root| Crate { package: name.into(), root, sources: sources.clone() }));

@@ -120,7 +120,9 @@ fn refuse_bad_ranges<A: PageAllocator>(shadow: &mut Shadow<'_, A>) -> Outcome {
         }
         for align in [page, 2 * page, 1 << (usize::BITS - 1)] {
             shadow.alloc_in(range.clone(), 0, align)?;
-            for num_pages in [usize::MAX, usize::MAX / page, usize::MAX / page + 1, usize::MAX / page + 2, 1 << 40] {
+            for num_pages in
+                [usize::MAX, usize::MAX / page, usize::MAX / page + 1, usize::MAX / page + 2, usize::MAX / page / 2]
+            {
                 shadow.alloc_in(range.clone(), num_pages, align)?;
             }
         }

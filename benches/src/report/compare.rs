@@ -142,7 +142,7 @@ mod tests {
     use crate::results::Outcome;
 
     #[test]
-    fn noise_is_told_in_words() {
+    fn noise_is_said_in_words() {
         assert!(noise(None).starts_with("nobody looked"));
         assert!(noise(Some(Noise { core: 1.05, memory: 1.01 })).starts_with("a quiet machine"));
         let sentence = noise(Some(Noise { core: 1.05, memory: 1.5 }));

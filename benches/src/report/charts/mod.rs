@@ -171,7 +171,7 @@ mod tests {
 
     /// They were both `buddy_system_allocato…`.
     #[test]
-    fn names_that_begin_alike_are_told_apart() {
+    fn names_that_begin_alike_are_distinguished() {
         assert_eq!(ALIKE.map(|name| cut_name(name, room_for(ALIKE))), ALIKE, "there is room for both");
         for width in 40..NAMES {
             let [short, long] = ALIKE.map(|name| cut_name(name, width));
