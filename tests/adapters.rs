@@ -515,3 +515,38 @@ fn pages_in_which_nothing_is_live_go_back() {
     heap.alloc(layout(2 * PAGE, 8)).unwrap();
     assert_eq!((heap.trim(), heap.release_region(), heap.total_bytes()), (0, None, 13 * PAGE));
 }
+
+/// Blocks of a burst, of which every hundredth stays live, 50 in a row: the pages that the heap had, and has after `trim`.
+fn pages_of_a_burst<A: ByteAllocator>(heap: &mut A, pages_used: impl Fn(&A) -> usize) -> (usize, usize) {
+    let sizes = [40, 100, 24, 520, 64, 200, 1500, 16];
+    let count = if cfg!(miri) { 200 } else { 40_000 };
+    let blocks: Vec<_> = sizes.iter().cycle().take(count).map(|&size| layout(size, 8)).collect();
+    let blocks: Vec<_> = blocks.into_iter().map(|layout| (heap.alloc(layout).unwrap(), layout)).collect();
+    let most = pages_used(heap);
+    let (live, freed): (Vec<_>, Vec<_>) = blocks.into_iter().enumerate().partition(|(index, _)| index % 5000 < 50);
+    for (_, (block, layout)) in freed {
+        // SAFETY: the block is live.
+        unsafe { heap.dealloc(block, layout) };
+    }
+    heap.trim();
+    let left = pages_used(heap);
+    for (_, (block, layout)) in live {
+        // SAFETY: as above.
+        unsafe { heap.dealloc(block, layout) };
+    }
+    assert_eq!(heap.used_bytes(), 0);
+    (most, left)
+}
+
+#[test]
+fn after_a_burst_a_slab_heap_over_pages_gives_them_back_and_one_that_grows_by_pools_does_not() {
+    let mut over_pages = slab::<FineClasses, _>(frames(4096));
+    let (most, left) = pages_of_a_burst(&mut over_pages, |heap| heap.backing().pages().used_pages());
+    println!("SlabByteAllocator over PageBacked: {} of {most} pages went back", most - left);
+    let bytes = SlabByteAllocator::<FineClasses, _>::with_backing(TlsfByteAllocator::new());
+    let mut growing = growing_out_of(bytes, frames(4096));
+    let (grown, kept) = pages_of_a_burst(&mut growing, |heap| heap.pages().used_pages());
+    println!("Growing around SlabByteAllocator over TLSF: {} of {grown} pages went back", grown - kept);
+    assert!(left < most / 2, "{left} of {most}");
+    assert_eq!(kept, grown, "TLSF releases no region");
+}
