@@ -1,8 +1,8 @@
-//! A plain bitmap that answers for whole ranges, a word at a time.
+//! [`Bits`], a bitmap of fixed size whose operations work on ranges, a word at a time.
 
 use core::ops::Range;
 
-/// `WORDS * 64` bits, all zero at first.
+/// A bitmap of `WORDS * 64` bits, all zero at first.
 pub(crate) struct Bits<const WORDS: usize> {
     words: [u64; WORDS],
 }
@@ -30,7 +30,7 @@ impl<const WORDS: usize> Bits<WORDS> {
     }
 }
 
-/// The words that `range` touches, each with a mask of the bits in the range.
+/// The index of each word that has bits of `range`, with a mask of these bits.
 fn masks(range: Range<usize>) -> impl Iterator<Item = (usize, u64)> {
     (range.start / 64..range.end.div_ceil(64)).map(move |word| {
         let from = range.start.saturating_sub(word * 64);

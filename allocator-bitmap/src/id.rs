@@ -1,4 +1,4 @@
-//! [`BitmapIdAllocator`], small integers on the package `bitmap-allocator`.
+//! [`BitmapIdAllocator`], an allocator of small integers on the package `bitmap-allocator`.
 
 use core::fmt;
 use core::ops::Range;
@@ -8,18 +8,20 @@ use bitmap_allocator::{BitAlloc, BitAlloc64K};
 
 use crate::runs::{first_run, first_taken, is_taken};
 
-/// 64K ids, `0..65536`: threads, ports, interrupt vectors.
+/// An allocator of 64K ids, `0..65536`: for threads, ports, interrupt vectors.
 ///
 /// # Layout
 ///
-/// One bit for each id, set iff the id is free, under three levels of summaries 16 wide: 8.5 KiB, all zero before the
-/// first allocation, so that a `static` takes no space in an executable. The first allocation sets the bits.
+/// One bit for each id, set iff the id is free, under three levels of summaries of 16 bits each: 8.5 KiB. Before the first
+/// allocation all bits are zero, so that a `static` lies in `.bss`; the first allocation sets them.
 ///
 /// # Time complexity
 ///
-/// O(log n) for one id (n: the number of ids), and for `alloc_fixed_id`. Several at once, or an alignment: the search
-/// takes a step of O(log n) for each free id that it passes. `dealloc_id` is O(count), `is_allocated` O(log n). The
-/// first allocation is O(n).
+/// n is the number of ids.
+///
+/// - `alloc_id` of one id without alignment, `alloc_fixed_id`, `is_allocated`: O(log n);
+/// - `alloc_id` of several ids, or at an alignment: O(log n) for each free id that the search passes;
+/// - `dealloc_id`: O(count); the first allocation: O(n) once.
 ///
 /// # Examples
 ///
@@ -58,15 +60,17 @@ impl BitmapIdAllocator {
         Self { free: BitAlloc64K::DEFAULT, filled: false, used: 0 }
     }
 
+    /// Makes all ids free before the first allocation.
     fn fill(&mut self) {
         if !self.filled {
-            // The package cannot set bits in a constant, and a constant that is not zero would lie in the executable.
+            // A constant cannot set the bits: the package's method is no `const fn`. And a constant that is not zero would lie
+            // in the executable.
             self.free.insert(0..Self::CAPACITY);
             self.filled = true;
         }
     }
 
-    /// The ids named, if all exist.
+    /// The ids `start_id..start_id + count`, if all exist.
     fn range(start_id: usize, count: usize) -> Option<Range<usize>> {
         let end = start_id.checked_add(count)?;
         (end <= Self::CAPACITY).then_some(start_id..end)

@@ -1,11 +1,11 @@
-//! Page frames and ids out of a bitmap.
+//! Allocators of page frames and of ids, each on a bitmap of the package `bitmap-allocator`.
 //!
 //! | module | holds |
 //! | --- | --- |
-//! | `bits` | a plain bitmap that answers for whole ranges |
+//! | `bits` | a bitmap of fixed size whose operations work on ranges |
 //! | `runs` | the search for an aligned run of free positions |
-//! | [`page`] | [`BitmapPageAllocator`], page frames in a window of fixed capacity, on the package `bitmap-allocator` |
-//! | [`id`] | [`BitmapIdAllocator`], ids, on the same |
+//! | [`page`] | [`BitmapPageAllocator`], page frames in a window of fixed capacity |
+//! | [`id`] | [`BitmapIdAllocator`], 64K ids |
 
 #![no_std]
 

@@ -1,4 +1,4 @@
-//! [`BitmapPageAllocator`], page frames in a window of fixed capacity, on the package `bitmap-allocator`.
+//! [`BitmapPageAllocator`], an allocator of page frames in a window of fixed capacity, on the package `bitmap-allocator`.
 
 use core::fmt;
 use core::ops::{Range, RangeInclusive};
@@ -23,16 +23,16 @@ type FreePages = bitmap_allocator::BitAlloc64K;
 
 const CAPACITY: usize = FreePages::CAP;
 
-/// Page frames of memory that spans at most [`CAPACITY`](Self::CAPACITY) pages from the lowest to the highest.
+/// An allocator of page frames, the highest of which is less than [`CAPACITY`](Self::CAPACITY) pages above the lowest.
 ///
 /// The capacity is chosen by feature, for pages of 4 KiB: `page-alloc-256m` (64K pages), `-4g` (1M), `-64g` (16M),
-/// `-1t` (256M); with larger pages the same number of pages covers more. The pages are never touched.
+/// `-1t` (256M); with larger pages the same number of pages covers more. The allocator never touches the pages.
 ///
 /// # Layout
 ///
-/// The bitmap is a ring: page number `n` (its address over `PAGE_SIZE`) has bit `n % CAPACITY`. So regions may come in
-/// any order, below the first one too, as long as their span fits, and nothing is ever moved. With a capacity of 16
-/// pages, and regions of the pages 12..=14 and 17..=21:
+/// The bitmap is a ring: bit `n % CAPACITY` stands for page number `n` (the address over `PAGE_SIZE`). So regions may come in
+/// any order, below the first one too, as long as all of them fit into `CAPACITY` pages in a row, and no bit ever moves. With
+/// a capacity of 16 pages, and regions of the pages 12..=14 and 17..=21:
 ///
 /// ```text
 ///   bit      0  1  2  3  4  5  6  7  8  9 10 11 12 13 14 15
@@ -42,9 +42,9 @@ const CAPACITY: usize = FreePages::CAP;
 ///                   high = 22                   low = 12
 /// ```
 ///
-/// `managed` tells memory that is allocated from memory that was never handed over. Together they are 2.1 bits a page,
-/// all zero at first: a `static` takes no space in an executable (17 KiB of zeroed memory for 256 MiB, 66 MiB for 1 TiB;
-/// `cargo run --release --example tour` prints it).
+/// A second bitmap, `managed`, keeps apart allocated pages and pages that were never handed over. The two bitmaps take 2.1
+/// bits a page: 17 KiB for 256 MiB, 66 MiB for 1 TiB (`cargo run --release --example tour` prints it). All are zero at first,
+/// so that a `static` lies in `.bss`.
 ///
 /// # Time complexity
 ///
@@ -58,9 +58,9 @@ const CAPACITY: usize = FreePages::CAP;
 ///
 /// # Drawbacks
 ///
-/// - Contiguous runs are searched page by page: slow where small holes abound.
-/// - The capacity is fixed when compiling, and its memory taken whether there are pages or not.
-/// - Too large to be built on a stack from `page-alloc-64g` up: make it a `static`, or take zeroed memory for it, which
+/// - The search for a contiguous run goes page by page: it is slow where many small holes are free.
+/// - The capacity is fixed when compiling, and takes its memory whether there are pages or not.
+/// - From `page-alloc-64g` up the allocator is too large for a stack. Make it a `static`, or take zeroed memory for it, which
 ///   is a valid empty allocator (all its bytes are zero).
 ///
 /// # Examples
@@ -114,7 +114,7 @@ impl<const PAGE_SIZE: usize> BitmapPageAllocator<PAGE_SIZE> {
         Self { free: FreePages::DEFAULT, managed: Bits::new(), low: 0, high: 0, total: 0, used: 0 }
     }
 
-    /// The ranges of bits that stand for `pages`: two where they go past the end of the ring.
+    /// The ranges of bits that stand for `pages`, numbers: two if they go past the end of the ring, else one.
     fn bits(pages: Range<usize>) -> impl Iterator<Item = Range<usize>> {
         debug_assert!(pages.start < pages.end && pages.end - pages.start <= CAPACITY);
         let start = pages.start % CAPACITY;
@@ -123,12 +123,12 @@ impl<const PAGE_SIZE: usize> BitmapPageAllocator<PAGE_SIZE> {
         [start..end.min(CAPACITY), wrapped].into_iter().filter(|bits| !bits.is_empty())
     }
 
-    /// The page in `low..high` that `bit` stands for.
+    /// The number of the page, in `low..high`, that `bit` stands for.
     fn page(&self, bit: usize) -> usize {
         self.low + (bit.wrapping_sub(self.low) % CAPACITY)
     }
 
-    /// The first free page at or after `page`, which lies in `low..high`.
+    /// The number of the first free page at or after page number `page`, which is at least `low`.
     fn next_free(&self, page: usize) -> Option<usize> {
         if page >= self.high {
             return None;
@@ -144,7 +144,8 @@ impl<const PAGE_SIZE: usize> BitmapPageAllocator<PAGE_SIZE> {
         (found < self.high).then_some(found)
     }
 
-    /// The page numbers from address `base`, if all are managed. `None` where `base` is not the address of a page, too.
+    /// The numbers of the `num_pages` pages from address `base`. `None` if one of them is not managed, or `base` is not the
+    /// address of a page.
     fn managed_pages(&self, base: usize, num_pages: usize) -> Option<Range<usize>> {
         if !is_aligned(base, PAGE_SIZE) {
             return None;
@@ -167,6 +168,7 @@ impl<const PAGE_SIZE: usize> BitmapPageAllocator<PAGE_SIZE> {
         Ok(page * PAGE_SIZE)
     }
 
+    /// Takes free pages, by their numbers.
     fn take(&mut self, pages: Range<usize>) {
         self.used += pages.len();
         Self::bits(pages).for_each(|bits| self.free.remove(bits));

@@ -1,8 +1,7 @@
 //! The search for an aligned run of free positions.
 //!
-//! The package has such a search too, but one that takes the alignment of a bit's number for that of what the bit stands
-//! for. This one works on positions that mean what they say (page numbers, ids) and leaves their place in the bitmap to
-//! the caller.
+//! A position is a page number or an id; the caller knows which bit of its bitmap stands for it. (The package has a search of
+//! its own, which aligns the number of the bit. In a window that is a ring, that is not the alignment of the page.)
 
 use core::ops::Range;
 
@@ -10,9 +9,9 @@ use allocator_core::address::align_up;
 
 /// The first run of `count` free positions inside `bounds` that starts at a multiple of `align`, a power of two.
 ///
-/// `next_free(position)` is the first free position at or after `position`, if there is one inside the bounds.
+/// `next_free(position)` is the first free position at or after `position`; past the bounds it may be any, or none.
 ///
-/// O(bounds) calls of `next_free` at worst: one for each free position passed, and one for each gap.
+/// At most O(bounds) calls of `next_free`: one for each free position that the search passes, and one for each gap.
 pub(crate) fn first_run(
     bounds: Range<usize>,
     count: usize,

@@ -10,15 +10,16 @@ use allocator_core::traits::realloc_by_moving;
 use allocator_core::{AllocError, AllocResult, BaseAllocator, ByteAllocator, Region, RegionTable};
 use buddy_system_allocator::Heap;
 
-/// Blocks of bytes, each a power of two large and aligned to its size.
+/// A byte allocator whose blocks have a power of two of bytes each, and are aligned to their size.
 ///
 /// `ORDER` is the number of orders: the largest block has `1 << (ORDER - 1)` bytes (2 GiB for the default of 32), the
 /// smallest one has the size of a pointer. A request takes `max(size, align)` rounded up to a power of two.
 ///
 /// # Layout
 ///
-/// The free blocks of an order form a singly linked list whose links lie in the blocks themselves. Live blocks have no
-/// header. In the 64 bytes from address 0x40, with 8 bytes at 0x48 and 16 at 0x60 allocated:
+/// The free blocks of an order form a singly linked list, whose links lie in the blocks themselves. Live blocks have no
+/// header. The empty state is all zero bytes: a `static` heap lies in `.bss`. An example: 64 bytes from address 0x40, of
+/// which 8 bytes at 0x48 and 16 bytes at 0x60 are live:
 ///
 /// ```text
 ///   0x40    0x48    0x50            0x60            0x70            0x80
@@ -37,9 +38,11 @@ use buddy_system_allocator::Heap;
 ///
 /// # Drawbacks
 ///
-/// - Freeing slows down with the number of free blocks, without a bound that depends on `ORDER` alone.
-/// - Up to half of a block is lost to rounding; a quarter on average for sizes spread evenly.
+/// - The time of a `dealloc` grows with the number of free blocks; `ORDER` does not bound it.
+/// - Rounding takes up to half of a block; a quarter on average for sizes spread evenly.
 /// - No block is larger than `1 << (ORDER - 1)` bytes, whatever the region.
+/// - A heap gives no region back: the package merges blocks of adjacent regions, and cannot take a block out of the middle of
+///   a list, so [`release_region`](ByteAllocator::release_region) answers `None`.
 ///
 /// # Examples
 ///
@@ -64,14 +67,14 @@ use buddy_system_allocator::Heap;
 pub struct BuddyByteAllocator<const ORDER: usize = 32> {
     /// The free blocks, each in the list of its order, and a count of all bytes and of those in live blocks.
     heap: Heap<ORDER>,
-    /// What was handed over; the blocks of the heap lie in it, apart from the table's segments.
+    /// The regions handed over. All of them is in blocks, but for trimmed ends and the table's overflows.
     regions: RegionTable,
 }
 
 // SAFETY: a shared heap is only read, and its blocks are not: no method that takes `&self` follows a list.
 unsafe impl<const ORDER: usize> Sync for BuddyByteAllocator<ORDER> {}
 
-/// The smallest block: what a link needs.
+/// The size of the smallest block, in bytes: a link fits it.
 const GRANULE: usize = size_of::<usize>();
 
 impl BuddyByteAllocator {
@@ -89,8 +92,9 @@ impl<const ORDER: usize> BuddyByteAllocator<ORDER> {
         1 << (ORDER - 1)
     };
 
-    /// Blocks that are made smaller are moved rather than split up to this size, in bytes. Each piece that is split off
-    /// costs a scan of a list, as much as giving the whole block back; a copy of so few bytes costs less.
+    /// The largest size, in bytes, to which `realloc` makes a block smaller by moving rather than by splitting it. To give
+    /// back one piece that was split off costs a scan of a list, as much as to give back the whole block; to copy so few bytes
+    /// costs less.
     const CHEAP_TO_MOVE: usize = 4096;
 
     /// An empty heap of `ORDER` orders.
@@ -122,10 +126,10 @@ impl<const ORDER: usize> BuddyByteAllocator<ORDER> {
         (block_size <= Self::LARGEST_BLOCK).then_some(block_size)
     }
 
-    /// The layout that makes the package take or give back a block of `block_size` bytes, and nothing else.
+    /// The layout by which the package knows a block of `block_size` bytes.
     ///
-    /// The package keeps a count of requested bytes that it subtracts a layout's size from. With a size of 0 it stays
-    /// out of the way when a block comes back with another layout than it was asked for with.
+    /// The package adds a layout's size to a count of requested bytes, and subtracts it when the block comes back, possibly
+    /// with another layout than it was asked for with. With a size of 0 that count stays right.
     #[inline]
     fn whole_block(block_size: usize) -> Layout {
         debug_assert!(block_size.is_power_of_two());
@@ -133,8 +137,8 @@ impl<const ORDER: usize> BuddyByteAllocator<ORDER> {
         unsafe { Layout::from_size_align_unchecked(0, block_size) }
     }
 
-    /// Hands over `region` as the largest aligned blocks it consists of, merging each with a free buddy that an
-    /// adjacent region has brought.
+    /// Hands `region` to the package, as the largest aligned blocks that it consists of. A block whose buddy, in an adjacent
+    /// region, is free is merged with it.
     ///
     /// # Safety
     ///

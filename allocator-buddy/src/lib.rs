@@ -1,11 +1,11 @@
-//! A buddy allocator of bytes.
+//! [`BuddyByteAllocator`], a byte allocator whose blocks are powers of two.
 //!
 //! | module | holds |
 //! | --- | --- |
-//! | [`byte`] | [`BuddyByteAllocator`], blocks of bytes, on the package `buddy_system_allocator` |
+//! | [`byte`] | [`BuddyByteAllocator`], on the package `buddy_system_allocator` |
 //!
 //! A buddy allocator hands out blocks whose size is a power of two and whose address is a multiple of their size. It
-//! makes a small block by splitting a larger one in two halves, *buddies*, and merges them again when both are free.
+//! splits a larger block in two halves, *buddies*, to make a small one, and merges two buddies when both are free.
 
 #![no_std]
 

@@ -13,16 +13,16 @@ use crate::geometry::{
     usable_bytes,
 };
 
-/// Blocks of bytes in constant time, with little lost to rounding.
+/// A byte allocator that answers in constant time, and loses little to rounding.
 ///
 /// The algorithm is *two-level segregated fit* (Masmano, Ripoll, Crespo, Real: "TLSF: a new dynamic memory allocator for
-/// real-time systems", 2004): free blocks are listed by size, in 28 powers of two of 32 steps each; two bitmaps find the
-/// first list whose blocks all fit. A block that is freed is merged with free neighbours at once.
+/// real-time systems", 2004). The heap lists free blocks by size, in 28 powers of two of 32 steps each, and finds the first
+/// list all of whose blocks fit in two bitmaps. It merges a freed block with its free neighbours at once.
 ///
 /// # Layout
 ///
-/// Blocks are multiples of a granule, 4 words (32 bytes on a 64-bit target), and lie side by side in a pool, each with a
-/// header of 2 words that tells its size and where the block before it starts:
+/// A block takes a whole number of granules of 4 words (32 bytes on a 64-bit target). Blocks lie side by side in a pool. Each
+/// has a header of 2 words: its size, and the address of the block before it.
 ///
 /// ```text
 ///   ┌────┬──────────────┬────┬───────────┬──────────────────────────┬──────────┐
@@ -30,9 +30,11 @@ use crate::geometry::{
 ///   └────┴──────────────┴────┴───────────┴──────────────────────────┴──────────┘
 /// ```
 ///
-/// A live block for `size` bytes takes `size + 2 words` rounded up to granules; with an alignment of a granule or more
-/// the padding in front of it too. One granule of each region (for regions above 8 GiB, of each 8 GiB) is the sentinel
-/// and not part of `total`.
+/// - A live block for `size` bytes takes `size + 2 words`, and the padding in front of the payload if its alignment is a
+///   granule or more, rounded up to granules.
+/// - The last granule of each pool is a sentinel, and not part of `total`. A region is one pool, or, above 8 GiB, one for each
+///   8 GiB.
+/// - The empty state is all zero bytes: a `static` heap lies in `.bss`.
 ///
 /// # Time complexity
 ///
@@ -41,11 +43,13 @@ use crate::geometry::{
 ///
 /// # Drawbacks
 ///
-/// - A header for each block: 16 bytes asked for take 32.
-/// - The search takes only lists all of whose blocks fit, so that it need not walk one: a free block that is larger than
-///   the request by less than 1/32 may be passed over.
-/// - Adjacent regions stay separate pools, and a request is never served across them; nor across the 8 GiB pools that a
+/// - Each block has a header: 16 bytes asked for take 32.
+/// - The search walks no list, so it uses only lists all of whose blocks fit. It may pass over a free block that is larger
+///   than the request by less than 1/32.
+/// - No block reaches from one pool into another: neither across adjacent regions, nor across the pools of 8 GiB that a
 ///   larger region is made of.
+/// - A heap gives no region back: the package cannot take a pool out of its lists, so
+///   [`release_region`](ByteAllocator::release_region) answers `None`.
 ///
 /// # Examples
 ///
@@ -71,7 +75,7 @@ use crate::geometry::{
 pub struct TlsfByteAllocator {
     /// The free blocks by size, and the pools.
     tlsf: Tlsf<'static, u32, u32, FIRST_LEVELS, SECOND_LEVELS>,
-    /// What was handed over; the pools lie in it, apart from the table's segments.
+    /// The regions handed over. All of them is in pools, but for trimmed ends and the table's overflows.
     regions: RegionTable,
     /// The sum of [`bytes_to_hand_out`] over the pools.
     total: usize,
@@ -86,8 +90,8 @@ impl TlsfByteAllocator {
         Self { tlsf: Tlsf::new(), regions: RegionTable::new(), total: 0, used: 0 }
     }
 
-    /// `layout` with a size of at least 1, as the package takes a size of 0 for a block without payload. `None` where
-    /// the alignment is so large that there is no such layout.
+    /// `layout` with a size of at least 1: for a size of 0 the package would make a block without payload. `None` if the
+    /// alignment is so large that there is no such layout.
     #[inline]
     fn not_empty(layout: Layout) -> Option<Layout> {
         if layout.size() > 0 { Some(layout) } else { Layout::from_size_align(1, layout.align()).ok() }

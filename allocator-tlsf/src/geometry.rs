@@ -1,9 +1,9 @@
-//! The parameters of `rlsf`, and how large a block it makes for a request with them.
+//! The parameters of `rlsf`, and the sizes of its blocks and pools.
 //!
-//! The package does not tell block sizes, but they follow from how it lays a block out. Blocks are multiples of
-//! [`GRANULARITY`] at multiples of it. A live block starts with a header of half a granule; the payload follows, or,
-//! where its alignment is a granule or more, stands at the next aligned address, with the address of the header in the
-//! word before it:
+//! The package has no public method for the size of a block, so this module computes it from the layout of blocks. A block
+//! takes a whole number of granules of [`GRANULARITY`] bytes, at a multiple of that. A live block starts with a header of
+//! half a granule. The payload follows the header if its alignment is less than a granule. Else the payload stands at the
+//! next aligned address, and the word before it holds the address of the header:
 //!
 //! ```text
 //!   align < GRANULARITY                        align >= GRANULARITY
@@ -11,7 +11,8 @@
 //!   └─ half a granule            └─ granule    └─ overhead: a multiple of a granule ┘           └─ granule
 //! ```
 //!
-//! The tests compare the sums with a walk over the blocks.
+//! The first word of a header holds the size of the block, and in its lowest bit whether the block is live. The tests compare
+//! all this with the package's own walk over the blocks.
 
 use core::alloc::Layout;
 use core::mem::size_of;
@@ -33,35 +34,35 @@ const HEADER: usize = GRANULARITY / 2;
 /// The bit of a block's size, the first word of its header, that is set iff the block is live or a sentinel.
 const USED: usize = 1;
 
-/// The largest pool: what `rlsf` lists with 28 first levels, or the largest object that there can be. Larger regions
-/// become several pools side by side.
+/// The largest pool, in bytes: the largest that `rlsf` lists with 28 first levels, or the largest object that there can be. A
+/// larger region becomes several pools side by side.
 const MAX_POOL: usize = {
     let largest_listed = (GRANULARITY as u128) << FIRST_LEVELS;
     let largest_object = isize::MAX as usize & !(GRANULARITY - 1);
     if largest_listed < largest_object as u128 { largest_listed as usize } else { largest_object }
 };
 
-/// The smallest pool: one granule to hand out, and the sentinel that ends the pool.
+/// The smallest pool, in bytes: one granule to hand out, and the sentinel that ends the pool.
 pub(crate) const MIN_POOL: usize = 2 * GRANULARITY;
 
-/// The pool that starts where `region` does, whose ends are multiples of a granule; `None` where what there is is too
-/// small for one.
+/// The largest pool at the start of `region`, whose ends are multiples of a granule; `None` if the region is too small for
+/// any.
 pub(crate) fn first_pool(region: Region) -> Option<Region> {
     let size = region.size().min(MAX_POOL);
     if size < MIN_POOL { None } else { Region::new(region.start(), size).ok() }
 }
 
-/// What can be handed out of a pool: all but its sentinel.
+/// The bytes of a pool that can be handed out: all but its sentinel.
 pub(crate) fn bytes_to_hand_out(pool: Region) -> usize {
     pool.size() - GRANULARITY
 }
 
-/// `bytes` rounded up to granules; `None` past the address space.
+/// `bytes` rounded up to a whole number of granules; `None` past the address space.
 const fn in_granules(bytes: usize) -> Option<usize> {
     align_up(bytes, GRANULARITY)
 }
 
-/// The payload that a block for `layout` has room for. `None` where no block can be as large.
+/// The bytes of payload that a block for `layout` has room for; `None` if no block can be as large.
 pub(crate) fn usable_bytes(layout: Layout) -> Option<usize> {
     let size = layout.size().max(1);
     if layout.align() < GRANULARITY {

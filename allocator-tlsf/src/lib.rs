@@ -1,8 +1,8 @@
-//! A byte allocator that answers in constant time: two-level segregated fit.
+//! [`TlsfByteAllocator`], a byte allocator that answers in constant time: two-level segregated fit.
 //!
 //! | module | holds |
 //! | --- | --- |
-//! | `geometry` | the parameters of `rlsf`, and how large a block it makes for a request, which it does not tell |
+//! | `geometry` | the parameters of `rlsf`, and the sizes of its blocks and pools |
 //! | [`byte`] | [`TlsfByteAllocator`], on the package `rlsf` |
 
 #![no_std]
