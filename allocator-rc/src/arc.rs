@@ -11,8 +11,8 @@ use crate::handle::Handle;
 
 /// A shared handle to an engine and its pool, for collections on many threads.
 ///
-/// Clones share the engine: what one has allocated another may free, on whatever thread it is. The pool stays borrowed
-/// until the last handle, and with it the last collection, is gone; then the engine is dropped. A handle is one pointer.
+/// Clones share the engine: any of them may free what another one has allocated, on any thread. The pool stays borrowed until
+/// the last handle, and with it the last collection, is gone; the last handle drops the engine. A handle is one pointer.
 ///
 /// The engine is behind a lock `R`, held for one call of the engine at a time. A block that has to move is copied, and new
 /// memory zeroed, while the lock is free. The handle is `Send` and `Sync` where [`Locked<A, R>`](Locked) is both, that is,
@@ -54,7 +54,7 @@ unsafe impl<A, R> Send for AllocatorArc<'_, A, R> where Locked<A, R>: Send + Syn
 unsafe impl<A, R> Sync for AllocatorArc<'_, A, R> where Locked<A, R>: Send + Sync {}
 
 impl<'pool, A: ByteAllocator + 'static> AllocatorArc<'pool, A> {
-    /// Moves the engine into the pool, behind a spin lock, and gives it what is left of the pool.
+    /// Moves the engine into the pool, behind a spin lock, and gives it the rest of the pool.
     ///
     /// The engine must be `'static`, as for [`AllocatorRc::new`](crate::AllocatorRc::new).
     ///
@@ -68,14 +68,14 @@ impl<'pool, A: ByteAllocator + 'static> AllocatorArc<'pool, A> {
     ///   to manage;
     /// - those of [`init`](allocator_core::BaseAllocator::init); `InvalidParam` if the engine has memory already.
     ///
-    /// The engine is dropped then.
+    /// On an error the engine is dropped.
     pub fn new(inner: A, pool: &'pool mut [MaybeUninit<u8>]) -> AllocResult<Self> {
         Self::with_lock(inner, pool)
     }
 }
 
 impl<'pool, A: ByteAllocator + 'static, R: RawMutex> AllocatorArc<'pool, A, R> {
-    /// Moves the engine into the pool, behind a lock of the caller's choice, and gives it what is left of the pool.
+    /// Moves the engine into the pool, behind a lock of the caller's choice, and gives it the rest of the pool.
     ///
     /// The engine must be `'static`, as for [`AllocatorRc::new`](crate::AllocatorRc::new).
     ///

@@ -1,10 +1,9 @@
 //! Shared handles that collections allocate from: [`AllocatorRc`] for one thread, [`AllocatorArc`] for many.
 //!
-//! A handle turns an engine, that is, any [`ByteAllocator`](allocator_core::ByteAllocator), and a pool of memory into
-//! an `Allocator` that can be cloned. Collections then live in the pool: a local array, a `static`, a page of huge
-//! ones, memory shared with another program. Nothing is taken from a global allocator, for the engine and the count of
-//! handles live at the start of the pool; and no `unsafe` is needed, for the pool stays borrowed until the last handle is
-//! gone.
+//! A handle turns an engine, any [`ByteAllocator`](allocator_core::ByteAllocator), and a pool of memory into an `Allocator`
+//! that can be cloned. Collections then live in the pool: a local array, a `static`, huge pages, memory shared with another
+//! program. The engine and the count of handles live at the start of the pool, so a handle needs no global allocator. The
+//! pool stays borrowed until the last handle is gone, so its user needs no `unsafe`.
 //!
 //! | module | holds |
 //! | --- | --- |
@@ -21,21 +20,22 @@
 //!
 //! # Drawbacks
 //!
-//! - A full pool ends the program where a collection is used by its infallible methods, such as `push`, `extend`,
-//!   `insert`, `with_capacity_in` or `clone`: they call `handle_alloc_error`, which aborts, or panics without `std`. Where
-//!   a pool may be full, ask first, with `try_reserve` or `try_new_in`.
-//! - So can `shrink_to_fit`, `shrink_to` and `into_boxed_slice`, which have no fallible counterparts: through a slab heap,
-//!   making a block smaller may need a slot of another class. TLSF and buddy engines make it smaller in place. A hash map
-//!   that shrinks takes a new table first, through any engine.
+//! - A full pool ends the program where a collection's infallible methods need memory, such as `push`, `extend`, `insert`,
+//!   `with_capacity_in` or `clone`: they call `handle_alloc_error`, which aborts, or panics without `std`. Where a pool may be
+//!   full, ask first, with `try_reserve` or `try_new_in`.
+//! - `shrink_to_fit`, `shrink_to` and `into_boxed_slice` have no fallible counterparts. Where memory is short, the handle asks
+//!   the engine to make the block smaller in place, which TLSF and buddy engines always do. A slab heap does it within a size
+//!   class; a smaller slot of another class has to be free. A hash map that shrinks takes a new table first, whatever the
+//!   engine.
 //! - The collections of `allocator-api2` and `hashbrown` link the crate `alloc`, and a program without `std` that does so
 //!   must name a `#[global_allocator]`, though nothing here calls it: one that hands out nothing will do.
 //! - The engine takes its place from the pool: the tables of TLSF are more than 7 KiB on 64 bits (the tour prints them),
 //!   much of a small pool.
 //! - A block whose alignment changes has to move, and for a moment there are two of it.
-//! - An [`AllocatorArc`] has one lock for all threads. The [`DefaultLock`] spins: an interrupt handler that allocates
-//!   waits for ever if it has interrupted the holder. Where that can be, choose a lock that masks interrupts.
-//! - A handle that is forgotten, as by a leaked collection, keeps the engine from being dropped. The pool is free again
-//!   when its borrow ends all the same.
+//! - An [`AllocatorArc`] has one lock for all threads. The [`DefaultLock`] spins: an interrupt handler that allocates waits
+//!   for ever if it has interrupted the holder. For such handlers choose a lock that masks interrupts.
+//! - A forgotten handle, such as one in a leaked collection, keeps the engine from being dropped. The borrow of the pool ends
+//!   all the same.
 //!
 //! # Examples
 //!
@@ -65,7 +65,7 @@
 //! # Ok::<(), allocator_core::AllocError>(())
 //! ```
 //!
-//! The pool outlives what is in it; this does not compile, for the pool dies before the vector:
+//! The pool outlives the collections in it. This does not compile, because the pool dies before the vector:
 //!
 //! ```compile_fail,E0597
 //! # use core::mem::MaybeUninit;

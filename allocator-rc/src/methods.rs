@@ -72,7 +72,7 @@ macro_rules! shared_methods {
                 unsafe { self.with_engine(|engine| engine.available_bytes()) }
             }
 
-            /// Makes the engine give what is wholly free back to its backing, and returns how many bytes that were: as
+            /// Makes the engine give wholly free memory back to its backing, and returns how many bytes: as
             /// [`ByteAllocator::trim`]. The pools stay the engine's.
             ///
             /// # Time complexity

@@ -10,11 +10,11 @@ use crate::handle::Handle;
 
 /// A shared handle to an engine and its pool, for collections on one thread.
 ///
-/// Clones share the engine: what one has allocated another may free. The pool stays borrowed until the last handle, and
-/// with it the last collection, is gone; then the engine is dropped. A handle is one pointer.
+/// Clones share the engine: any of them may free what another one has allocated. The pool stays borrowed until the last
+/// handle, and with it the last collection, is gone; the last handle drops the engine. A handle is one pointer.
 ///
-/// What a handle adds to a call of the engine is a test of the size for 0 (`cargo bench -p allocator-benches --bench
-/// handles` measures it).
+/// A handle adds a test of the size for 0 to a call of the engine (`cargo bench -p allocator-benches --bench handles`
+/// measures it).
 ///
 /// # Examples
 ///
@@ -40,7 +40,7 @@ use crate::handle::Handle;
 pub struct AllocatorRc<'pool, A>(pub(crate) Handle<'pool, LocalCount, Local<A>>);
 
 impl<'pool, A: ByteAllocator + 'static> AllocatorRc<'pool, A> {
-    /// Moves the engine into the pool, and gives it what is left of the pool.
+    /// Moves the engine into the pool, and gives it the rest of the pool.
     ///
     /// The engine must be `'static`, which keeps out a `&mut` to one: that is a [`ByteAllocator`] too, and the engine
     /// behind it would outlive the handle and still point into the pool after its borrow has ended. A `&'static Locked` is
@@ -56,7 +56,7 @@ impl<'pool, A: ByteAllocator + 'static> AllocatorRc<'pool, A> {
     ///   to manage;
     /// - those of [`init`](allocator_core::BaseAllocator::init); `InvalidParam` if the engine has memory already.
     ///
-    /// The engine is dropped then.
+    /// On an error the engine is dropped.
     ///
     /// # Examples
     ///

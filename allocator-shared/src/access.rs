@@ -1,4 +1,4 @@
-//! [`Access`], exclusive access to a value that several hold, and [`Local`], that of one thread.
+//! [`Access`], exclusive access to a shared value, and [`Local`], a value that one thread shares.
 
 use core::cell::UnsafeCell;
 use core::fmt;
@@ -7,10 +7,12 @@ use core::fmt;
 ///
 /// # Safety
 ///
-/// - [`with_mut`](Self::with_mut) hands out the value of one and the same place for as long as the implementor is there,
-///   and lets one caller have it at a time, provided that the callers keep its contract.
-/// - Nothing but the callers of `with_mut` puts another value there, unless the documentation of whatever relies on this
-///   implementation forbids it to its user.
+/// The implementor promises, provided that the callers of [`with_mut`](Self::with_mut) keep its contract:
+///
+/// - `with_mut` hands out the value of one and the same place for as long as the implementor exists.
+/// - One caller at a time has the value.
+/// - While the implementor is shared, safe code has no other way to replace the value. An implementation that has one (a
+///   mutex, whose `lock` is safe) says so, and what relies on it has an `unsafe` constructor whose contract forbids that.
 pub unsafe trait Access {
     /// The value.
     type Inner;
@@ -19,10 +21,9 @@ pub unsafe trait Access {
     ///
     /// # Safety
     ///
-    /// `call`
-    ///
-    /// - neither replaces, swaps nor moves the value, nor any part of it that others hold blocks of;
-    /// - calls nothing that comes back to this same place: for an engine, its own methods alone.
+    /// - `call` neither replaces nor moves the value, nor any part of it of which others hold blocks: no assignment, no
+    ///   `mem::swap`.
+    /// - `call` calls nothing that comes back to this same place: for an engine, only methods of the engine.
     unsafe fn with_mut<T>(&self, call: impl FnOnce(&mut Self::Inner) -> T) -> T;
 }
 
@@ -37,9 +38,9 @@ unsafe impl<M: Access + ?Sized> Access for &M {
     }
 }
 
-/// The value of a mutex can be replaced by whoever locks it; what relies on this implementation (an `unsafe` constructor)
-/// forbids that.
-// SAFETY: a mutex has one place for its value, and lets one in at a time.
+/// Safe code that locks the mutex can replace the value: what relies on this implementation has an `unsafe` constructor, whose
+/// contract forbids that.
+// SAFETY: a mutex has one place for its value, and lets one caller in at a time.
 unsafe impl<R: lock_api::RawMutex, A> Access for lock_api::Mutex<R, A> {
     type Inner = A;
 
@@ -49,8 +50,8 @@ unsafe impl<R: lock_api::RawMutex, A> Access for lock_api::Mutex<R, A> {
     }
 }
 
-/// As for a `lock_api` mutex. A poisoned one is used all the same, as engines do not panic halfway.
-// SAFETY: a mutex has one place for its value, and lets one in at a time.
+/// As for the mutex of `lock_api`. A poisoned mutex is used all the same, as the methods of engines do not unwind.
+// SAFETY: a mutex has one place for its value, and lets one caller in at a time.
 #[cfg(feature = "std")]
 unsafe impl<A> Access for std::sync::Mutex<A> {
     type Inner = A;
@@ -61,19 +62,19 @@ unsafe impl<A> Access for std::sync::Mutex<A> {
     }
 }
 
-/// A value that several hold on one thread. Access to it costs nothing.
+/// A value that one thread shares. Access to it costs nothing.
 pub struct Local<A>(UnsafeCell<A>);
 
 impl<A> Local<A> {
-    /// Puts a value in a place that can be shared by one thread. O(1).
+    /// Puts a value in a place that one thread can share. O(1).
     #[must_use]
     pub const fn new(inner: A) -> Self {
         Self(UnsafeCell::new(inner))
     }
 }
 
-// SAFETY: the type is not `Sync`, so all callers are on one thread; as the callers' `call` does not come back here, no two
-// have the value at once. There is no other way to the value.
+// SAFETY: the type is not `Sync`, so all callers are on one thread; as `call` does not come back here, no two of them have the
+// value at a time. There is no other way to the value.
 unsafe impl<A> Access for Local<A> {
     type Inner = A;
 

@@ -1,4 +1,4 @@
-//! The traits of the family for `&Locked`: an engine that many have.
+//! The traits of the family for `&Locked`, so that a reference to a shared engine is an engine again.
 
 use core::alloc::Layout;
 use core::mem::MaybeUninit;
@@ -13,16 +13,17 @@ use crate::access::Access;
 use crate::locked::Locked;
 
 impl<A, R: RawMutex> Locked<A, R> {
-    /// What `call` answers of the engine, under the lock.
+    /// Calls `call`, which is one method of the engine's traits, under the lock.
     #[inline]
     fn locked<T>(&self, call: impl FnOnce(&mut A) -> T) -> T {
-        // SAFETY: all callers are in this file, and their `call` is one method of the engine's traits.
+        // SAFETY: all callers are in this file, and their `call` is one method of the engine's traits: those of byte and page
+        // allocators call nothing back, and where those of an id allocator do, they wait for the lock.
         unsafe { Access::with_mut(self, call) }
     }
 }
 
-/// A reference takes no memory: safe code could hand it a pool that does not last as long as the engine
-/// (`AllocatorRc::new(&HEAP, &mut pool)`). The methods of [`Locked`] do.
+/// A reference takes no memory: through it, safe code could hand over a pool that does not last as long as the engine
+/// (`AllocatorRc::new(&HEAP, &mut pool)`). Memory comes in through the methods of [`Locked`].
 impl<A: BaseAllocator, R: RawMutex> BaseAllocator for &Locked<A, R> {
     unsafe fn init(&mut self, _: usize, _: usize) -> AllocResult {
         Err(AllocError::InvalidParam)
@@ -33,8 +34,8 @@ impl<A: BaseAllocator, R: RawMutex> BaseAllocator for &Locked<A, R> {
     }
 }
 
-// SAFETY: every block is one of the engine's, whose promises these are; the engine stays in its place for as long as the
-// reference, and is used by one at a time. Nothing but the engine is called under the lock.
+// SAFETY: every block is one of the engine's, and the promises are the engine's. The engine stays in its place for as long as
+// the reference, and the lock lets one call in at a time. Nothing but the engine is called under the lock.
 unsafe impl<A: ByteAllocator, R: RawMutex> ByteAllocator for &Locked<A, R> {
     #[inline]
     fn alloc(&mut self, layout: Layout) -> AllocResult<NonNull<u8>> {
@@ -59,7 +60,7 @@ unsafe impl<A: ByteAllocator, R: RawMutex> ByteAllocator for &Locked<A, R> {
         self.locked(|engine| engine.available_bytes())
     }
 
-    // `alloc_zeroed`: the provided one clears the block while the lock is free.
+    // `alloc_zeroed`: the provided method zeroes the block while the lock is free.
 
     /// Tries three ways: the engine's `realloc_in_place`; a new block, a copy while the lock is free, and the old block back;
     /// and, where there is no new block, the engine's own `realloc` under the lock.
@@ -105,16 +106,16 @@ unsafe impl<A: ByteAllocator, R: RawMutex> ByteAllocator for &Locked<A, R> {
         self.locked(ByteAllocator::trim)
     }
 
-    // `release_region`: the region went in through `Locked::init` and `Locked::add_memory`, and its owner asks for it
-    // through `Locked::with_mut`; a reference, which cannot hand memory over, does not take it away.
+    // `release_region`: the provided method, which gives no region back. The owner handed the region over through
+    // `Locked::init` or `Locked::add_memory`, and asks for it through `Locked::with_mut`.
 
     fn region_for(&self, layout: Layout) -> Option<Layout> {
         self.locked(|engine| engine.region_for(layout))
     }
 }
 
-// SAFETY: every page is one of the engine's, whose promises these are; the engine stays in its place for as long as the
-// reference, and is used by one at a time. Nothing but the engine is called under the lock.
+// SAFETY: every page is one of the engine's, and the promises are the engine's. The engine stays in its place for as long as
+// the reference, and the lock lets one call in at a time. Nothing but the engine is called under the lock.
 unsafe impl<A: PageAllocator, R: RawMutex> PageAllocator for &Locked<A, R> {
     const PAGE_SIZE: usize = A::PAGE_SIZE;
 

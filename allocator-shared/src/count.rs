@@ -1,8 +1,8 @@
-//! The number of references to something shared: [`LocalCount`], of one thread, and [`AtomicCount`], of many.
+//! Counts of references to something shared: [`LocalCount`] for one thread, [`AtomicCount`] for many.
 //!
-//! Counts saturate. A reference that is forgotten rather than dropped never comes off its count, so safe code can count as
-//! far as it likes; were the count to wrap, the shared thing would go while references are left. A count that has come too
-//! far stays there instead, and the shared thing stays for ever.
+//! Counts saturate. Safe code can raise a count as far as it likes, by forgetting references rather than dropping them. If the
+//! count wrapped, the shared thing would be dropped while references are left. So a count that has come too far stays there,
+//! and the shared thing stays for ever.
 
 use core::cell::Cell;
 
@@ -22,7 +22,7 @@ pub trait Count {
     /// Counts one more reference, a clone of one that is counted. O(1).
     fn acquire(&self);
 
-    /// Counts one reference less, and tells whether it was the last. O(1).
+    /// Counts one reference less, and returns whether it was the last. O(1).
     ///
     /// After `true`, which comes at most once, nobody else has access to what is counted, and all that other references
     /// did to it has happened before. After `false` the caller has no access any more.
@@ -32,7 +32,7 @@ pub trait Count {
 
 /// A count of references on one thread.
 ///
-/// It is the number of references; or `usize::MAX`, once there have been so many, for ever.
+/// Its value is the number of references, or, once there have been `usize::MAX`, that for ever.
 #[derive(Debug)]
 pub struct LocalCount(Cell<usize>);
 
@@ -66,11 +66,11 @@ impl Count for LocalCount {
 ///   is gone
 /// ```
 ///
-/// A step is one instruction that cannot fail, and a look at what it found. Several threads may step past the limit
-/// before the first of them has put the count back, so `SATURATED` is a quarter of the address space away from either
-/// end: as many threads there cannot be, for each needs a stack.
+/// A step is one atomic instruction that cannot fail, and a test of the value that it found. Several threads may step past the
+/// limit before the first of them has put the count back to `SATURATED`, which is a quarter of the address space away from
+/// either end: so many threads cannot exist, for each needs a stack.
 ///
-/// Whoever holds a lock around all steps takes the plain ones, `..._locked`; the two kinds are not mixed.
+/// A user that holds a lock around all steps takes the plain ones, `acquire_locked` and `release_locked`, and never the others.
 #[derive(Debug)]
 pub struct AtomicCount(AtomicUsize);
 
@@ -125,8 +125,8 @@ impl Count for AtomicCount {
 
     #[inline]
     fn acquire(&self) {
-        // Relaxed: the reference that is cloned keeps the count up, and whoever sends the clone to another thread
-        // synchronises with it.
+        // Relaxed: the reference that is cloned keeps the count up, and sending the clone to another thread synchronises with
+        // that thread.
         if self.0.fetch_add(1, Relaxed) >= Self::LIMIT {
             self.saturate();
         }

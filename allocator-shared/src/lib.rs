@@ -1,4 +1,4 @@
-//! Engines that many use: behind a lock, as a global allocator, as an engine again by reference, and for collections.
+//! [`Locked`], an engine that many use: a global allocator, an engine again by reference, an allocator for collections.
 //!
 //! | module | holds |
 //! | --- | --- |

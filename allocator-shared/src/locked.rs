@@ -7,7 +7,7 @@ use lock_api::{Mutex, RawMutex};
 
 use crate::access::Access;
 
-/// The lock of a [`Locked`] that names none: it spins.
+/// The lock of a [`Locked`] that names no other: a spin lock.
 #[cfg(target_has_atomic = "ptr")]
 pub type DefaultLock = spin::Mutex<()>;
 
@@ -16,28 +16,33 @@ pub type DefaultLock = spin::Mutex<()>;
 #[derive(Debug)]
 pub enum DefaultLock {}
 
-/// An engine behind a lock, for all who have a reference to it.
+/// An engine behind a lock, for all that have a reference to it.
 ///
-/// - By reference it is an engine again: `&Locked<A>` implements the traits that `A` does, so that one static of page
-///   frames serves a heap, page tables and object caches at once. Given memory through the traits, a reference answers
-///   [`InvalidParam`](allocator_core::AllocError::InvalidParam); memory comes in through [`init`](Self::init) and
-///   [`add_memory`](Self::add_memory), whose callers say how long it lasts.
-/// - By value it is a [`GlobalAlloc`].
+/// - A reference is an engine again: `&Locked<A>` implements the traits that `A` does, so that one static of page frames
+///   serves a heap, page tables and object caches at once. Through the traits a reference takes no memory: it answers
+///   [`InvalidParam`](allocator_core::AllocError::InvalidParam). Memory comes in through [`init`](Self::init) and
+///   [`add_memory`](Self::add_memory), whose callers promise how long it lasts.
+/// - The value is a [`GlobalAlloc`](core::alloc::GlobalAlloc), which answers null where the engine answers an error. Where the
+///   lock panics, the program ends: a global allocator must not unwind.
+/// - With the feature `allocator_api`, a reference is an `Allocator` for collections.
 ///
-/// There is no safe way to a `&mut A` while the value is shared: safe code could swap the engine for another, and blocks
-/// would go back to the wrong one.
+/// While the value is shared there is no safe way to a `&mut A`: with one, safe code could swap the engine for another, to
+/// which blocks would come back that are not its own.
 ///
 /// # Time complexity
 ///
-/// That of the engine, and one lock and unlock a call, a batch included. [`realloc`](GlobalAlloc::realloc) that has to
-/// move copies while the lock is free, and zeroing is done while it is free.
+/// - One lock and unlock a call, and the engine's own time. A batch is one call.
+/// - A block that has to move takes the lock three times, and its contents are copied while the lock is free.
+/// - New memory is zeroed while the lock is free.
 ///
 /// # Drawbacks
 ///
-/// - One lock: all that use the engine wait for each other.
-/// - Whether an interrupt handler may use it is up to the lock `R`: the default lock would wait for ever for the code that
-///   the handler has interrupted.
-/// - A program that forks while another thread is in a call leaves the lock held in the child.
+/// - There is one lock: all that use the engine wait for each other.
+/// - The lock `R` decides whether an interrupt handler may use the engine. With the default lock, the handler would wait for
+///   ever for the code that it has interrupted.
+/// - Two calls see two moments: `used_bytes` and `total_bytes` of a reference may not belong together. Take both in one
+///   [`with`](Self::with).
+/// - In a program that forks while another thread is in a call, the lock is held in the child for ever.
 ///
 /// # Examples
 ///
@@ -69,7 +74,7 @@ impl<A> Locked<A> {
 }
 
 impl<A, R: RawMutex> Locked<A, R> {
-    /// Puts an engine behind `lock`, which nobody holds. O(1).
+    /// Puts an engine behind `lock`. A lock that is held already stays held, and every call waits. O(1).
     #[must_use]
     pub const fn with_lock(lock: R, engine: A) -> Self {
         Self(Mutex::from_raw(lock, engine))
@@ -79,13 +84,13 @@ impl<A, R: RawMutex> Locked<A, R> {
     ///
     /// # Panics
     ///
-    /// As `look` and the lock do. A `look` that comes back to this same value waits for itself, or panics, as the lock
+    /// Where `look` or the lock panics. If `look` uses this same value, it waits for itself for ever, or panics, as the lock
     /// does.
     pub fn with<T>(&self, look: impl FnOnce(&A) -> T) -> T {
         look(&self.0.lock())
     }
 
-    /// Calls `change` with the engine, under the lock: for what it can do beyond the traits.
+    /// Calls `change` with the engine, under the lock: for methods that the engine has beyond the traits.
     ///
     /// # Panics
     ///
@@ -93,19 +98,24 @@ impl<A, R: RawMutex> Locked<A, R> {
     ///
     /// # Safety
     ///
-    /// - `change` does not replace the engine, whole or in part: no swap, no assignment, of it or of an engine inside it.
-    /// - `change` gives the engine no memory that does not last as long as any way to the engine, a leaked one included.
-    /// - Whatever `change` gives back is given back once.
+    /// - `change` neither replaces nor moves the engine, nor an engine inside it: no assignment, no `mem::swap`.
+    /// - Memory that `change` hands to the engine lasts as long as any way to the engine, a leaked one included.
+    /// - Where `change` calls `unsafe` methods of the engine, their contracts hold.
     pub unsafe fn with_mut<T>(&self, change: impl FnOnce(&mut A) -> T) -> T {
         change(&mut self.0.lock())
     }
 
-    /// The engine, of a value that nobody shares. O(1), no lock.
+    /// The engine, where nobody shares the value. O(1), no lock.
+    ///
+    /// Blocks that are still in use stay those of this engine: whoever swaps it for another gives them back to the one that
+    /// they came from.
     pub fn get_mut(&mut self) -> &mut A {
         self.0.get_mut()
     }
 
-    /// The engine, without its lock. O(1).
+    /// Takes the engine out, where nobody shares the value. O(1).
+    ///
+    /// Blocks that are still in use stay those of this engine.
     #[must_use]
     pub fn into_inner(self) -> A {
         self.0.into_inner()
@@ -121,7 +131,8 @@ impl<A: BaseAllocator, R: RawMutex> Locked<A, R> {
     ///
     /// # Safety
     ///
-    /// As there; and the memory lasts as long as any way to the engine, a leaked one included.
+    /// - As there.
+    /// - The memory lasts as long as any way to the engine, a leaked reference included.
     pub unsafe fn init(&self, start: usize, size: usize) -> AllocResult {
         // SAFETY: passed on from the caller.
         unsafe { self.0.lock().init(start, size) }
@@ -142,8 +153,8 @@ impl<A: BaseAllocator, R: RawMutex> Locked<A, R> {
     }
 }
 
-// SAFETY: the mutex has one place for the engine, and lets one in at a time; a shared reference has no way to replace it
-// but `with_mut`, whose contract forbids it.
+// SAFETY: the mutex has one place for the engine, and lets one caller in at a time. While the value is shared, only `with_mut`
+// could replace the engine, and its contract forbids that.
 unsafe impl<A, R: RawMutex> Access for Locked<A, R> {
     type Inner = A;
 
