@@ -19,7 +19,7 @@ use crate::results::{Family, Workload};
 #[cfg(test)]
 mod tests;
 
-/// What is looked at.
+/// What a fill workload measures.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Look {
     /// Live user bytes at the first refusal.
@@ -30,7 +30,7 @@ enum Look {
     Largest,
 }
 
-/// The name of each look, and what its share is.
+/// The name of each measurement, and what its share means.
 const LOOKS: [(Look, &str, &str); 3] = [
     (
         Look::FirstRefusal,
@@ -63,7 +63,7 @@ const SIZES: [(&str, Sizes, PoolSize); 5] = [
     ("4k-64k", sizes::from_4_to_64_kib, |quick| 8 * pool_size(quick)),
 ];
 
-/// More that are filled once: pools of other sizes. In a large one many size classes are no burden.
+/// Further pools that are filled once, of other sizes: in a large pool, many size classes cost little.
 const POOLS: [(&str, Sizes, PoolSize); 3] = [
     ("below-uniform-4k-in-16m", sizes::below_uniform, |_| 16 << 20),
     ("below-uniform-4k-in-64m", sizes::below_uniform, |_| 64 << 20),

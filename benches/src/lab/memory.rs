@@ -45,8 +45,7 @@ impl Drop for Memory {
     }
 }
 
-/// Memory by size, lent to one trial after the other, so that page faults and the luck of an address hurt none more than
-/// the others.
+/// Memory by size, lent to one trial after the other, so that all of them have the same page faults and addresses.
 #[derive(Default)]
 pub struct Pools {
     free: RefCell<BTreeMap<usize, Memory>>,

@@ -1,8 +1,8 @@
 //! Everything that measures: workloads, the allocators that take part in them, and the trials that bring the two together.
 //!
 //! A workload is recorded once, as a list of operations; a [`Trial`] is one workload with one allocator, and each of its
-//! runs is a turn. The turns of a round are put together; who runs the trials (the report, criterion) decides how many there
-//! are, and in which order.
+//! runs is a turn. The turns of a round are put together. The report, or criterion, runs the trials, and decides how many turns
+//! there are, and in which order.
 
 mod built_with;
 pub mod bytes;
@@ -30,19 +30,19 @@ pub use stopwatch::{timer_ns, timer_step_ns};
 
 use crate::results::{Family, HeapMap, Workload};
 
-/// What goes for all trials of a run.
+/// The options that all trials of a run share.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
     /// Cut the workloads short.
     pub quick: bool,
-    /// Where all random numbers come from.
+    /// The seed of all random numbers.
     pub seed: u64,
 }
 
-/// Where random numbers come from where nobody says: the same numbers for everybody.
+/// The seed where none is given: the same random numbers in each run.
 pub const DEFAULT_SEED: u64 = 1;
 
-/// How long the work of a round may take if it is to be repeated.
+/// Work of a round that takes longer than this is not repeated.
 pub const PATIENCE: Duration = Duration::from_secs(10);
 
 /// One (workload, allocator) pair that can be run again and again.
@@ -51,11 +51,11 @@ pub trait Trial {
     fn workload(&self) -> &str;
     /// The name of the allocator.
     fn allocator(&self) -> &str;
-    /// A new round begins: what the turns before it measured counts no more.
+    /// Begins a new round, and forgets the measurements of the last one.
     fn begin(&mut self) {}
-    /// A turn: what this one and those before it in the round measured.
+    /// Takes a turn. Returns the measurement of all turns of the round so far.
     fn run(&mut self) -> Measurement;
-    /// Whether the figure stands: a round that takes longer than [`PATIENCE`] is not repeated.
+    /// Whether the figure is final: a round that takes longer than [`PATIENCE`] is not repeated.
     fn is_done(&self) -> bool {
         false
     }

@@ -1,8 +1,8 @@
 //! Lists of requests, recorded once so that every allocator replays exactly the same.
 //!
 //! A [`Recorder`] writes a list down and knows, as a shadow, which slots are live: it never frees an empty slot nor fills
-//! a full one. The patterns of the workloads are functions at the end. What a list's sizes count (bytes, pages) is up to
-//! who replays it.
+//! a full one. The patterns of the workloads are functions at the end. The sizes of a list are bytes or pages; the replaying
+//! code knows which.
 
 use std::collections::BTreeMap;
 
@@ -230,8 +230,8 @@ pub fn pairs(size: u32, align_log2: u8, operations: usize) -> OperationList {
 /// With `live` blocks live: a block chosen at random is given back and another one taken. Where `resizing`, every other
 /// step gives the chosen block another size instead.
 ///
-/// At least so many steps are recorded that the blocks which filled the heap in order are mostly gone; who replays the
-/// list may stop early.
+/// The list is long enough that most of the blocks which filled the heap in order are gone at its end; a replay may stop
+/// earlier.
 #[must_use]
 pub fn replacing(live: usize, sizes: Sizes, resizing: bool, operations: usize, seed: u64) -> OperationList {
     let mut rng = SmallRng::seed_from_u64(seed);
@@ -294,8 +294,8 @@ pub fn toggling(slots: usize, sizes: Sizes, operations: usize, seed: u64) -> Ope
     recorder.finish()
 }
 
-/// A recorder whose slots are full, about to time what follows: one change of every second block on average has been, so
-/// that the timed part does not begin in a heap filled in order.
+/// A recorder whose slots are full, and whose timed part begins now. Half as many blocks as there are slots have been replaced,
+/// so that the timed part does not begin in a heap filled in order.
 fn used_heap(live: usize, sizes: Sizes, rng: &mut SmallRng) -> Recorder {
     let mut recorder = Recorder::new(live);
     for slot in 0..live {
@@ -360,7 +360,7 @@ pub mod sizes {
         (rng.random_range(4..=1 << 10), rng.random_range(4..=12))
     }
 
-    /// Any size from 4 to a bound that is itself any number up to 4 KiB: many small ones, few large ones.
+    /// Any size from 4 to a bound, which is itself drawn from 4 to 4 KiB: many small sizes, few large ones.
     pub fn below_uniform(rng: &mut SmallRng) -> (u32, u8) {
         let bound = rng.random_range(4..=4 << 10);
         (rng.random_range(4..=bound), WORD)

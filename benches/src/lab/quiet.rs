@@ -1,5 +1,5 @@
-//! Whether the machine is quiet: the same piece of work again and again while the allocators are measured, and by how much
-//! it was slower than at its fastest.
+//! A probe of how quiet the machine is: the same piece of work, done now and then while the allocators are measured, and by
+//! how much it was slower than at its fastest.
 
 use std::hint::black_box;
 use std::time::Instant;
@@ -9,7 +9,8 @@ use rand::{Rng, SeedableRng};
 
 use crate::results::Noise;
 
-/// Larger than the caches of most machines; without optimisation, where nobody looks at times, not worth the shuffling.
+/// Larger than the caches of most machines. Without optimisation nobody looks at the times, and shuffling so much would take
+/// a minute.
 const BYTES: usize = if cfg!(debug_assertions) { 1 << 20 } else { 64 << 20 };
 /// Reads in a look: about as long as a slice of the work that is measured.
 const READS: usize = 500;
@@ -59,7 +60,7 @@ impl Probe {
     }
 }
 
-/// Work without memory that keeps more than one unit of the core busy, so that it notices who shares the core.
+/// Work without memory that keeps several units of the core busy, and so gets slower when another thread shares the core.
 fn multiply() -> u64 {
     let mut lanes = black_box([1_u64, 2, 3, 4]);
     for _ in 0..ROUNDS {

@@ -1,4 +1,4 @@
-//! What of all there is a run asks for, and what it makes only once it is needed.
+//! The workloads and allocators that a run asks for, and values that it makes when they are first needed.
 
 use std::cell::LazyCell;
 use std::rc::Rc;
@@ -30,12 +30,12 @@ impl Selection<'_> {
 pub(super) struct Lazy<T>(Rc<LazyCell<T, Box<dyn FnOnce() -> T>>>);
 
 impl<T> Lazy<T> {
-    /// What `make` will make.
+    /// A value that `make` will return.
     pub(super) fn new(make: impl FnOnce() -> T + 'static) -> Self {
         Self(Rc::new(LazyCell::new(Box::new(make))))
     }
 
-    /// The thing.
+    /// The value, made now if it has not been before.
     #[must_use]
     pub(super) fn get(&self) -> &T {
         &self.0

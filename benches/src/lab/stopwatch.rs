@@ -5,13 +5,13 @@ use std::time::{Duration, Instant};
 
 use super::Measurement;
 
-/// How long a pass may take: what is slow does less of its list.
+/// How long a pass may take; a slow allocator does less of its list.
 #[must_use]
 pub fn budget(quick: bool) -> Duration {
     Duration::from_millis(if quick { 30 } else { 60 })
 }
 
-/// For how long a turn repeats what it does, to keep the fastest of it: what is slow is done once.
+/// For how long a turn repeats its work, to keep the fastest time; slow work is done once.
 #[must_use]
 pub fn repeating(quick: bool) -> Duration {
     Duration::from_millis(if quick { 15 } else { 50 })
@@ -32,8 +32,8 @@ pub fn preparation_budget(quick: bool) -> Duration {
 /// Between two looks at the clock: few enough that slow operations do not overrun, enough that fast ones do not notice.
 const MOST_BETWEEN_LOOKS: usize = 4096;
 
-/// Calls `step` for one item after the other until none is left or the budget is spent, and says for how many, and how
-/// long it took.
+/// Calls `step` for one item after the other until none is left or the budget is spent. Returns the number of items, and the
+/// time.
 pub fn run<T>(items: &[T], budget: Duration, mut step: impl FnMut(&T)) -> (usize, Duration) {
     let begun = Instant::now();
     let (mut done, mut until_look, mut elapsed) = (0, 1, Duration::ZERO);
@@ -49,8 +49,8 @@ pub fn run<T>(items: &[T], budget: Duration, mut step: impl FnMut(&T)) -> (usize
     (done, elapsed)
 }
 
-/// Calls `step` for all items, and says whether that was possible within the budget; gives up early where it clearly is
-/// not.
+/// Calls `step` for all items within the budget; returns whether there was time for all of them. Gives up early where the
+/// first items take too long.
 pub fn prepare<T>(items: &[T], budget: Duration, step: impl FnMut(&T)) -> bool {
     let mut step = step;
     let (head, tail) = items.split_at(items.len() / 16);
@@ -58,8 +58,8 @@ pub fn prepare<T>(items: &[T], budget: Duration, step: impl FnMut(&T)) -> bool {
     done == head.len() && run(tail, budget.saturating_sub(for_head), &mut step).0 == tail.len()
 }
 
-/// How long a slice takes, about: long beside two looks at the clock, short beside the stretches in which a machine that
-/// others share leaves one alone.
+/// How long a slice takes, about: long compared with two readings of the clock, short compared with the stretches in which a
+/// shared machine runs nothing else.
 const SLICE: Duration = Duration::from_micros(25);
 
 /// The same list gone through again and again, in the same slices, of each of which the fastest pass counts: whatever
@@ -141,15 +141,15 @@ impl Passes {
         }
     }
 
-    /// Nanoseconds for each of `operations`, which is how many of the items were any.
+    /// Nanoseconds per operation, where the items held so many `operations`.
     #[must_use]
     pub fn ns_per_op(&self, operations: usize) -> f64 {
         ns_per_op(self.slices.iter().map(|slice| slice.fastest).sum(), operations)
     }
 }
 
-/// Measures again and again until the budget is spent, once at least: the answer of the last time, which knows the passes
-/// before it. Where there is no time to compare, the first measurement stands.
+/// Measures again and again until the budget is spent, at least once, and returns the last answer, which includes the passes
+/// before it. A measurement that is no time is made once.
 pub(super) fn repeat(budget: Duration, mut measure: impl FnMut() -> Measurement) -> Measurement {
     let begun = Instant::now();
     loop {
@@ -196,7 +196,7 @@ pub fn timer_ns() -> f64 {
     batches[batches.len() / 2]
 }
 
-/// In which steps the clock goes, in nanoseconds: no latency is known any closer.
+/// The step of the clock, in nanoseconds: no latency is more exact than that.
 #[must_use]
 pub fn timer_step_ns() -> f64 {
     let first = Instant::now();
@@ -218,7 +218,7 @@ pub fn timer_step_ns() -> f64 {
 /// The usual distance of neighbours among the values that come often. Two that are 1 apart count as one: a step that is no
 /// whole number is rounded to either. Three in a row are steps of 1.
 fn step(mut readings: Vec<u64>) -> f64 {
-    /// So often, that it is not by chance.
+    /// A value that comes so often is no accident.
     const OFTEN: usize = 20;
     readings.sort_unstable();
     let often: Vec<u64> =

@@ -1,4 +1,4 @@
-//! The command line: what was asked for, held against what there is.
+//! The command line, and the plan that follows from it and from what this build has.
 
 use std::collections::BTreeSet;
 use std::fmt::{self, Display, Formatter};
@@ -24,7 +24,7 @@ pub struct Arguments {
     /// Cut the workloads short, for a look within minutes
     #[arg(long)]
     pub quick: bool,
-    /// What of all there is takes part.
+    /// The workloads and allocators that take part.
     #[command(flatten)]
     pub choice: Choice,
     /// How often each allocator does each workload, in turn with the others (at least 5)
@@ -59,7 +59,7 @@ pub struct Arguments {
     pub list: bool,
 }
 
-/// What of all there is takes part.
+/// The workloads and allocators that take part.
 #[derive(Args, Clone, Debug)]
 pub struct Choice {
     /// Run only these families or workloads (a name, or the start of one up to a slash), separated by commas
@@ -94,7 +94,7 @@ pub struct Available {
     pub allocators: Vec<AllocatorInfo>,
 }
 
-/// What is wrong with the command line, in a line, and below it what there is.
+/// What is wrong with the command line, in a line, and below it the names that exist.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BadArgument {
     error: String,
@@ -127,7 +127,7 @@ impl Arguments {
     ///
     /// # Errors
     ///
-    /// What `clap` makes of a command line that is none, or that asks for help.
+    /// What `clap` returns for a command line that is wrong, or that asks for help.
     pub fn parse_from_line<T: Into<std::ffi::OsString> + Clone>(
         line: impl IntoIterator<Item = T>,
     ) -> Result<Self, clap::Error> {
@@ -169,7 +169,7 @@ impl Choice {
         Ok((workloads.into_iter().filter(taking_part).collect(), allocators))
     }
 
-    /// What was named and has nothing to do beside the rest.
+    /// The names of the choice that have nothing to do beside the others, in a sentence each.
     fn idle(&self, workloads: &[Workload], allocators: &[AllocatorInfo]) -> Vec<String> {
         let only = self.only.iter().filter(|name| !workloads.iter().any(|w| is_meant(w, name)));
         let only = only.map(|name| format!("none of these allocators takes part in {name}"));

@@ -1,4 +1,4 @@
-//! Whether a file of results is complete.
+//! The check that a file of results is complete.
 
 use super::arguments::{Plan, ROUNDS};
 use crate::lab::AllocatorInfo;

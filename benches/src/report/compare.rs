@@ -1,4 +1,4 @@
-//! Whether two runs, or the halves of one, come to the same ratios.
+//! The comparison of two runs, or of the halves of one: which ratios agree.
 
 use super::number;
 use super::statistics::difference;

@@ -1,4 +1,4 @@
-//! The figures as Markdown for a README: one table for each family of workloads, generated, never typed.
+//! The figures as Markdown: one table for each family of workloads, and one of the allocators.
 
 use std::fmt::Write as _;
 use std::ops::Range;
@@ -66,7 +66,7 @@ pub fn put_into(file: &str, tables: &str) -> Result<String, String> {
     Ok(format!("{}{}{}", &file[..begin], tables.trim_end(), &file[end..]))
 }
 
-/// Where the line with this marker and nothing else is, without what ends it.
+/// The range of the only line that is this marker, without its line end.
 fn only_line(file: &str, marker: &str) -> Result<Range<usize>, String> {
     let mut start = 0;
     let lines = file.split_inclusive('\n').filter_map(|line| {

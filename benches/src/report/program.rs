@@ -156,7 +156,7 @@ fn write_file(file: &Path, text: &str) -> Result<(), String> {
     fs::write(file, text).map_err(|error| format!("{}: {error}", file.display()))
 }
 
-/// Prints. That nobody reads any further is no error.
+/// Prints. A closed pipe is no error.
 pub(crate) fn write_out(print: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), String> {
     let mut out = io::BufWriter::new(io::stdout().lock());
     match print(&mut out).and_then(|()| out.flush()) {
@@ -185,7 +185,7 @@ pub(crate) fn bad_arguments(bad: &dyn std::fmt::Display) -> ExitCode {
     ExitCode::from(BAD_ARGUMENTS)
 }
 
-/// Says it on standard error, or to nobody.
+/// Prints a line to standard error, if that can be written to.
 fn complain(text: &str) {
     let _ = writeln!(io::stderr(), "{text}");
 }

@@ -1,4 +1,4 @@
-//! The rounds: every allocator in turn, again and again, so that a machine whose speed drifts hurts all alike.
+//! The rounds of a run: in each of them every allocator has its turns, so that a machine whose speed drifts hurts all alike.
 
 use std::time::{Duration, Instant};
 
@@ -51,15 +51,15 @@ fn progress_bar(plan: &Plan) -> ProgressBar {
     bar.with_style(style.expect("the template is well-formed"))
 }
 
-/// How many turns of each allocator make a round, but in a quick run. What disturbs a machine that others share often lasts
-/// as long as a turn, and seldom hits all of those of a round.
+/// How many turns of each allocator make a round (one in a quick run). A disturbance on a shared machine often lasts as long
+/// as a turn, and seldom hits all turns of a round.
 const TURNS: usize = 4;
 
-/// Those who need longer for a turn have one in each round.
+/// An allocator that needs longer for a turn has one turn in each round.
 const LONG_TURN: Duration = Duration::from_secs(1);
 
-/// Runs the trials in turn (A B C, B C A, C A B, …), so many rounds of some turns each, and says at the end of each round
-/// whose it was. Those that are done let their turn pass.
+/// Runs the trials in turn (A B C, B C A, C A B, …), so many rounds of some turns each, and calls `ran` for each trial at the
+/// end of a round. A trial that is done is not run again.
 pub fn interleave(
     trials: &mut [Box<dyn Trial>],
     rounds: usize,
@@ -103,8 +103,8 @@ pub fn interleave(
     figures.collect()
 }
 
-/// What the rounds of one trial come to. One that measured nothing makes the whole nothing: a median of the lucky
-/// rounds would say too much.
+/// The outcome of the rounds of one trial. One round without a measurement makes an outcome without one: a median of the
+/// others would claim too much.
 fn outcome(rounds: Vec<Measurement>) -> Outcome {
     let mut ns_per_op = Vec::new();
     let mut most_refused = 0;

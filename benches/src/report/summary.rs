@@ -185,7 +185,8 @@ fn headline(percentiles: &[(f64, f64)]) -> Option<f64> {
     percentiles.iter().find(|(percent, _)| *percent == 99.0).map(|&(_, ns)| ns)
 }
 
-/// The best of those with this role: of those that served all requests, where there are any, as who refuses work is fast.
+/// The best allocator with this role. Where some served all requests it is one of those, since an allocator that refuses
+/// requests is fast.
 fn best<'a, 'r>(rows: &'a [Row<'r>], measure: Measure, role: Role) -> Option<&'a Row<'r>> {
     let of_role = || rows.iter().filter(|row| row.role == role && row.value.is_some());
     let some_in_pool = of_role().any(|row| row.in_pool);
@@ -214,7 +215,7 @@ fn best<'a, 'r>(rows: &'a [Row<'r>], measure: Measure, role: Role) -> Option<&'a
 }
 
 impl Summary<'_> {
-    /// Whether this row refused requests that others served; where all refuse some, refusing is the work.
+    /// Whether this row refused requests that others served. Where all refuse some, a refusal is part of the workload.
     pub fn refuses_work(&self, row: &Row<'_>) -> bool {
         row.refused() > 0 && self.rows.iter().any(|other| other.value.is_some() && other.refused() == 0)
     }

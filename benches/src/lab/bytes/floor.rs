@@ -1,4 +1,4 @@
-//! The floor: what no general byte heap does in less.
+//! The floor of byte heaps: the least that any general one has to do.
 
 use std::alloc::Layout;
 use std::ptr::NonNull;

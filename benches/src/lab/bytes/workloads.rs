@@ -68,7 +68,7 @@ impl ByteWorkload {
         WORKLOADS.iter().find(|workload| workload.full_name() == name).copied()
     }
 
-    /// What is recorded for it.
+    /// The list of requests.
     #[must_use]
     pub fn record(&self, options: &Options) -> OperationList {
         let operations = if options.quick { 400_000 } else { 1_000_000 };
@@ -152,7 +152,7 @@ struct ByteTrial<H> {
     list: Lazy<OperationList>,
     options: Options,
     pools: Rc<Pools>,
-    /// Why further rounds would be a waste of time.
+    /// The reason why no further round is run.
     gave_up: Option<String>,
     passes: Passes,
     heap: PhantomData<H>,

@@ -1,4 +1,4 @@
-//! The caches whose chunks are of one supply.
+//! The allocators of objects, ours and others', all of which take their chunks from [`chunks`].
 
 use std::alloc::Layout;
 use std::mem::MaybeUninit;
@@ -54,7 +54,7 @@ impl Drop for Taken {
     fn drop(&mut self) {
         // The last one first, so that the next cache gets them in the same order.
         for chunk in self.0.drain(..).rev() {
-            // SAFETY: taken from the supply; the cache that used it is dropped, too.
+            // SAFETY: the chunk came from `chunks::take`; the cache that used it is dropped, too.
             unsafe { chunks::give(chunk) };
         }
     }
@@ -108,9 +108,9 @@ impl ObjectCache for SlabSlots {
 /// The cache of `attachable-slab-allocator`, with slabs of the size of a chunk.
 pub(super) struct AttachableCache<L: LockTrait>(SlabCache<Object, L, CHUNK_SIZE>);
 
-/// The one for one thread.
+/// The cache for one thread.
 pub(super) type Attachable = AttachableCache<NoLock>;
-/// The one for many threads.
+/// The cache for many threads.
 pub(super) type AttachableShared = AttachableCache<SpinLock>;
 
 impl<L: LockTrait> ObjectCache for AttachableCache<L> {
@@ -149,10 +149,10 @@ impl SharedCache for AttachableShared {
     }
 }
 
-/// Slabs of the supply.
+/// A source of slabs that takes them from [`chunks`].
 pub(super) struct Supply;
 
-// SAFETY: the chunks of the supply are aligned to their size, and apart.
+// SAFETY: chunks are aligned to their size, and do not overlap.
 unsafe impl SlabSource for Supply {
     fn alloc_slab(&self, layout: Layout) -> Option<NonNull<u8>> {
         chunks::fits(layout).then(chunks::take)
@@ -184,9 +184,9 @@ pub(super) struct OurCache<L: NamedLock>(cache::SlabCache<Object, L, CHUNK_SIZE,
 /// An object of which only the first word is written, as of the others'.
 type OurHeld<L> = cache::SlabBox<MaybeUninit<Object>, L, CHUNK_SIZE, Supply>;
 
-/// The one for one thread.
+/// The cache for one thread.
 pub(super) type Cache = OurCache<our_locks::NoLock>;
-/// The one for many threads.
+/// The cache for many threads.
 pub(super) type CacheShared = OurCache<our_locks::SpinLock>;
 
 impl<L: NamedLock> ObjectCache for OurCache<L> {

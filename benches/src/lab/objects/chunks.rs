@@ -1,4 +1,4 @@
-//! Where caches of objects get their chunks from: memory that was written before anything is timed.
+//! The chunks of all caches of objects: memory that was written before anything is timed.
 
 use std::alloc::Layout;
 use std::ptr::NonNull;
@@ -10,8 +10,8 @@ use crate::lab::memory::Memory;
 
 /// The size and the alignment of a chunk.
 pub(super) const CHUNK_SIZE: usize = 64 << 10;
-/// What is got from the program's heap when no chunk is free.
-const SUPPLY_SIZE: usize = 16 << 20;
+/// How much memory the program's heap gives when no chunk is free.
+const ADDED_SIZE: usize = 16 << 20;
 
 /// A chunk that nobody uses.
 struct Chunk(NonNull<u8>);
@@ -26,9 +26,9 @@ fn free_chunks() -> MutexGuard<'static, Vec<Chunk>> {
     FREE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn supply(free: &mut Vec<Chunk>) {
-    let pool = Box::leak(Box::new(Memory::new(SUPPLY_SIZE))).pool();
-    let chunks = (0..SUPPLY_SIZE).step_by(CHUNK_SIZE).rev();
+fn add_chunks(free: &mut Vec<Chunk>) {
+    let pool = Box::leak(Box::new(Memory::new(ADDED_SIZE))).pool();
+    let chunks = (0..ADDED_SIZE).step_by(CHUNK_SIZE).rev();
     // SAFETY: the pool is so large.
     free.extend(chunks.map(|offset| Chunk(unsafe { pool.cast::<u8>().add(offset) })));
 }
@@ -37,7 +37,7 @@ fn supply(free: &mut Vec<Chunk>) {
 pub(super) fn reserve(chunks: usize) {
     let mut free = free_chunks();
     while free.len() < chunks {
-        supply(&mut free);
+        add_chunks(&mut free);
     }
 }
 
@@ -45,9 +45,9 @@ pub(super) fn reserve(chunks: usize) {
 pub(super) fn take() -> NonNull<u8> {
     let mut free = free_chunks();
     if free.is_empty() {
-        supply(&mut free);
+        add_chunks(&mut free);
     }
-    free.pop().expect("just supplied").0
+    free.pop().expect("chunks were added").0
 }
 
 /// Gives a chunk back.
@@ -66,7 +66,7 @@ pub(super) fn fits(layout: Layout) -> bool {
 
 /// # Safety
 ///
-/// None: it is unsafe as its caller wants it so.
+/// None; the macro that names it asks for an unsafe function.
 unsafe fn take_slab(layout: Layout) -> Option<NonNull<u8>> {
     fits(layout).then(take)
 }

@@ -1,4 +1,4 @@
-//! The allocators of hosted programs, as what is behind a `Box`.
+//! The allocators of hosted programs, called as a `Box` calls them.
 
 use std::alloc::Layout;
 use std::marker::PhantomData;

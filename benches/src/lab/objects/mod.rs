@@ -38,7 +38,7 @@ pub trait FreedAnywhere: ObjectCache<Held: Send + 'static> {
     fn free_here(held: Self::Held) -> u64;
 }
 
-/// One of which several threads have a handle.
+/// An allocator of objects to which several threads have a handle.
 pub trait SharedCache: FreedAnywhere + Send + 'static {
     /// Another handle to the same objects.
     fn handle(&self) -> Self;
@@ -61,7 +61,7 @@ impl Threads {
 
 /// Something to do with each allocator of objects.
 pub trait ObjectVisitor {
-    /// With this one; with what measures it on two threads, or why that cannot be.
+    /// Visits one allocator, with what measures it on two threads, or the reason why it has nothing of the kind.
     fn visit<O: ObjectCache + 'static>(&mut self, threads: Result<Threads, &'static str>);
 }
 

@@ -16,7 +16,7 @@ enum Work {
 }
 
 const BATCH: usize = 1_000_000;
-/// So many objects of a batch are timed at once.
+/// How many objects of a batch make a slice of the time.
 const LAP: usize = 2_000;
 
 /// The name and the title of each workload.
@@ -96,7 +96,7 @@ struct ObjectTrial<O: ObjectCache> {
     /// Room for the objects of a batch, kept so that its own page faults are over after the first round.
     held: Vec<O::Held>,
     passes: Passes,
-    /// Of those that are not measured in slices, the fastest of the round.
+    /// The fastest time of the round, for work that is not measured in slices.
     fastest: f64,
 }
 

@@ -1,4 +1,4 @@
-//! A page space in which every other page is free: where a run of two must be found at the very end, or refused.
+//! The workload on a page space in which every other page is free: a run of two is found at the very end, or refused.
 
 use super::PageHeap;
 use crate::lab::stopwatch::{self, Passes};

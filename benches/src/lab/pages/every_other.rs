@@ -1,4 +1,4 @@
-//! Every other one of many pages is given back: no two of them merge, so that there get to be very many free blocks.
+//! The workload that gives back every other one of many pages: no two of them merge, so that many free blocks result.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ pub(super) struct EveryOther {
 }
 
 impl EveryOther {
-    /// How long the giving back may take: what is slow gives back fewer.
+    /// How long giving back may take; a slow allocator gives back fewer pages.
     fn budget(options: &Options) -> Duration {
         // Long enough for a list that is walked for each page, where the list has the better part of 100,000.
         if options.quick { stopwatch::budget(true) } else { Duration::from_secs(100) }

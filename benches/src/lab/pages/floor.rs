@@ -1,4 +1,4 @@
-//! The floor: what no page allocator does in less.
+//! The floor of page allocators: the least that any of them has to do.
 
 use super::PageHeap;
 

@@ -32,13 +32,13 @@ pub trait PageHeap: Sized {
     /// Gives a run back, with what it was asked for.
     fn dealloc(&mut self, first: usize, pages: usize, align_log2: u8);
 
-    /// Why it cannot hand out more than single pages, if so.
+    /// Why it hands out single pages only; `None` where it hands out runs.
     const SINGLE_PAGES_ONLY: Option<&'static str> = None;
 }
 
 /// Something to do with each page allocator.
 pub trait PageVisitor {
-    /// With this one.
+    /// Visits one allocator.
     fn visit<P: PageHeap + 'static>(&mut self);
 }
 

@@ -40,7 +40,7 @@ impl PageHeap for Bitmap {
     }
 }
 
-/// An engine with its metadata in words of the program's, which are given back when it goes.
+/// An engine with its metadata in words from the program's heap, which are freed when it is dropped.
 macro_rules! in_a_window {
     ($(#[$doc:meta])* $heap:ident, $engine:ident, $name:literal) => {
         $(#[$doc])*

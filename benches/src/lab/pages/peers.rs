@@ -79,7 +79,7 @@ pub(super) struct BuddyHeap {
 }
 
 impl BuddyHeap {
-    /// What it can have without much of the machine's memory, and in little time.
+    /// The largest space that takes little of the machine's memory, and little time.
     const MOST_BYTES: usize = 1 << 30;
 
     fn layout(pages: usize, align_log2: u8) -> Layout {

@@ -216,14 +216,14 @@ impl PageVisitor for Collect<'_> {
     }
 }
 
-/// A workload whose page space is prepared in the first round and then stays: to fill it takes far longer than a round.
+/// A workload whose page space is filled in the first round and then kept, since to fill it takes far longer than a round.
 struct PageTrial<P> {
     workload: PageWorkload,
     list: Lazy<OperationList>,
     options: Options,
     state: Option<Result<State<P>, String>>,
     passes: Passes,
-    /// Whether a round took too long to do it again.
+    /// Whether a round took too long to be repeated.
     done: bool,
 }
 
@@ -294,7 +294,7 @@ impl<P: PageHeap> State<P> {
         }
     }
 
-    /// Pairs, without a list to read: it would take about as long as the fastest of the allocators.
+    /// Times pairs without a list: to read one would take about as long as the fastest of the allocators.
     fn pairs(&mut self, options: &Options, passes: &mut Passes) -> Measurement {
         let pairs = vec![(); if options.quick { 100_000 } else { 500_000 }];
         let mut refused = 0;

@@ -1,4 +1,4 @@
-//! From values to pixels: linear from 0, or logarithmic where the values are far apart.
+//! Axes, which map values to pixels: linear from 0, or logarithmic where the values are far apart.
 
 use super::{Anchor, Canvas, palette};
 

@@ -22,7 +22,7 @@ const TEXT: i32 = 15;
 /// The most room for names at the side of a drawing, in pixels: enough for 27 letters.
 const NAMES: i32 = 270;
 
-/// Something to draw on, which becomes a string. A string takes all that is drawn, so nothing here fails.
+/// A canvas that writes SVG to a string. To write to a string does not fail.
 struct Canvas<'s> {
     area: DrawingArea<SVGBackend<'s>, Shift>,
 }

@@ -1,4 +1,4 @@
-//! Who took part, how it was measured, and how far the numbers can be trusted.
+//! The sections of the page on the allocators, on how they were measured, and on how far the numbers can be trusted.
 
 use std::fmt::Write as _;
 

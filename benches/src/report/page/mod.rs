@@ -1,4 +1,4 @@
-//! The page: one file of HTML that needs nothing beside it, and no network.
+//! The page of a run: one file of HTML that needs neither other files nor a network.
 //!
 //! `glance` is the table of ratios, `workload` a workload's explanation, drawing and numbers, `method` how it was measured.
 
