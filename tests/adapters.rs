@@ -474,7 +474,8 @@ unsafe impl ByteAllocator for WholeRegions {
 
     fn region_for(&self, layout: Layout) -> Option<Layout> {
         // More than this engine needs where the size is even, less where it is odd.
-        Layout::from_size_align(if layout.size() % 2 == 0 { layout.size() * 2 } else { 1 }, layout.align()).ok()
+        Layout::from_size_align(if layout.size().is_multiple_of(2) { layout.size() * 2 } else { 1 }, layout.align())
+            .ok()
     }
 }
 

@@ -46,8 +46,11 @@ pub(crate) struct Handle<'pool, C: Count, S> {
     /// - Invariant in `'pool`: with a handle whose lifetime could be shortened, safe code could add a pool with a shorter
     ///   life, and another clone would use it after that life.
     /// - Invariant in `S`, as a `&mut S` is: clones of different types would have the same engine and lock.
-    invariant: PhantomData<fn(&'pool mut Pool, S) -> (&'pool mut Pool, S)>,
+    invariant: PhantomData<Invariant<(&'pool mut Pool, S)>>,
 }
+
+/// Takes and returns a `T`, so that no `T` can stand for another.
+type Invariant<T> = fn(T) -> T;
 
 impl<'pool, C: Count, S: Access> Handle<'pool, C, S>
 where

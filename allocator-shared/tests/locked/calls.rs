@@ -71,8 +71,8 @@ fn realloc_in_place_takes_the_lock_once() {
     let heap = heap(BuddyByteAllocator::new());
     let block = (&heap).alloc(layout(100, 8)).unwrap();
     let mut log = Vec::new();
-    // SAFETY: the block is live, with the layout that it has by then.
     let taken = locks(|| {
+        // SAFETY: the block is live, with the layout that it has by then.
         log = calls(|| unsafe {
             assert_eq!((&heap).realloc(block, layout(100, 8), 120), Ok(block));
             assert_eq!((&heap).realloc_in_place(block, layout(120, 8), 128), Ok(block));

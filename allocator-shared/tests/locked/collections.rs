@@ -35,7 +35,7 @@ fn a_static_serves_collections_of_all_threads() {
     let sum = COUNT * (COUNT - 1) / 2 + 17;
     assert_eq!(sums, [sum, sum + COUNT]);
     drop(primes);
-    assert_eq!(HEAP.with(|heap| allocator_core::ByteAllocator::used_bytes(heap)), 0);
+    assert_eq!(HEAP.with(allocator_core::ByteAllocator::used_bytes), 0);
 }
 
 #[test]

@@ -53,7 +53,6 @@ thread_local!(static HELD: Cell<bool> = const { Cell::new(false) });
 
 // SAFETY: the flag is set by one thread at a time, and cleared by the one that has set it.
 unsafe impl RawMutex for CountingLock {
-    #[expect(clippy::declare_interior_mutable_const, reason = "the trait asks for it")]
     const INIT: Self = Self(AtomicBool::new(false));
     type GuardMarker = GuardSend;
 
