@@ -23,6 +23,29 @@ type FreePages = bitmap_allocator::BitAlloc64K;
 
 const CAPACITY: usize = FreePages::CAP;
 
+/// The number of a bit in the ring, less than [`CAPACITY`]. A plain `usize` here is a page number or a number of pages.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(transparent)]
+struct Bit(usize);
+
+impl Bit {
+    /// The bit that stands for the page with number `page`.
+    const fn of(page: usize) -> Self {
+        Self(page % CAPACITY)
+    }
+
+    /// The lowest number, of those from `low` up, of a page that the bit stands for.
+    const fn page_from(self, low: usize) -> usize {
+        low + self.0.wrapping_sub(low) % CAPACITY
+    }
+}
+
+impl fmt::Debug for Bit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "bit {}", self.0)
+    }
+}
+
 /// An allocator of page frames, the highest of which is less than [`CAPACITY`](Self::CAPACITY) pages above the lowest.
 ///
 /// The capacity is chosen by feature, for pages of 4 KiB: `page-alloc-256m` (64K pages), `-4g` (1M), `-64g` (16M),
@@ -117,15 +140,10 @@ impl<const PAGE_SIZE: usize> BitmapPageAllocator<PAGE_SIZE> {
     /// The ranges of bits that stand for `pages`, numbers: two if they go past the end of the ring, else one.
     fn bits(pages: Range<usize>) -> impl Iterator<Item = Range<usize>> {
         debug_assert!(pages.start < pages.end && pages.end - pages.start <= CAPACITY);
-        let start = pages.start % CAPACITY;
+        let Bit(start) = Bit::of(pages.start);
         let end = start + (pages.end - pages.start);
         let wrapped = 0..end.saturating_sub(CAPACITY);
         [start..end.min(CAPACITY), wrapped].into_iter().filter(|bits| !bits.is_empty())
-    }
-
-    /// The number of the page, in `low..high`, that `bit` stands for.
-    fn page(&self, bit: usize) -> usize {
-        self.low + (bit.wrapping_sub(self.low) % CAPACITY)
     }
 
     /// The number of the first free page at or after page number `page`, which is at least `low`.
@@ -133,7 +151,7 @@ impl<const PAGE_SIZE: usize> BitmapPageAllocator<PAGE_SIZE> {
         if page >= self.high {
             return None;
         }
-        let bit = page % CAPACITY;
+        let Bit(bit) = Bit::of(page);
         let found = match self.free.next(bit) {
             Some(next) => page + (next - bit),
             None => {
@@ -221,9 +239,9 @@ unsafe impl<const PAGE_SIZE: usize> PageAllocator for BitmapPageAllocator<PAGE_S
             return Err(AllocError::InvalidParam);
         }
         if num_pages == 1 && align_pow2 == PAGE_SIZE {
-            let bit = self.free.alloc().ok_or(AllocError::NoMemory)?;
+            let bit = self.free.alloc().map(Bit).ok_or(AllocError::NoMemory)?;
             self.used += 1;
-            return Ok(self.page(bit) * PAGE_SIZE);
+            return Ok(bit.page_from(self.low) * PAGE_SIZE);
         }
         self.alloc_run(self.low..self.high, num_pages, align_pow2)
     }

@@ -261,3 +261,13 @@ fn a_span_has_all_pages_and_no_more() {
     }
     assert_eq!(frames.used_pages(), 0);
 }
+
+#[test]
+fn a_bit_stands_for_one_page_of_the_window() {
+    for low in [0, 5, CAPACITY - 1, CAPACITY, 3 * CAPACITY + 7] {
+        for page in [low, low + 1, low + CAPACITY / 2, low + CAPACITY - 1] {
+            assert_eq!(Bit::of(page).page_from(low), page);
+        }
+    }
+    assert_eq!(std::format!("{:?}", Bit::of(CAPACITY + 5)), "bit 5");
+}
