@@ -92,6 +92,50 @@ unsafe impl<T: Sync, L: LockTrait + Send + Sync, const SLAB_SIZE: usize, S: Slab
 #[cfg(doctest)]
 struct NeitherSentNorShared;
 
+/// Neither a box nor a handle becomes one with another lock or source, be it a supertype:
+///
+/// ```compile_fail
+/// # use allocator_cache::{SlabBox, locks::NoLock, sources::StdSource};
+/// fn shorten<'a>(object: SlabBox<u64, NoLock, 4096, &'static StdSource>) -> SlabBox<u64, NoLock, 4096, &'a StdSource> {
+///     object // error: lifetime may not live long enough
+/// }
+/// ```
+///
+/// ```compile_fail
+/// # use allocator_cache::{SlabCache, locks::NoLock, sources::StdSource};
+/// fn shorten<'a>(cache: SlabCache<u64, NoLock, 4096, &'static StdSource>) -> SlabCache<u64, NoLock, 4096, &'a StdSource> {
+///     cache // error: lifetime may not live long enough
+/// }
+/// ```
+///
+/// ```compile_fail
+/// # use allocator_cache::{SlabBox, locks::{LockTrait, NoLock}, sources::StdSource};
+/// struct Lock<'a>(NoLock, std::marker::PhantomData<&'a ()>);
+/// // SAFETY: that of `NoLock`.
+/// unsafe impl LockTrait for Lock<'_> {
+///     type Guard<'g> = () where Self: 'g;
+///     fn init() -> Self {
+///         Self(NoLock::new(), std::marker::PhantomData)
+///     }
+///     fn lock(&self) {}
+/// }
+/// fn shorten<'a>(object: SlabBox<u64, Lock<'static>, 4096, StdSource>) -> SlabBox<u64, Lock<'a>, 4096, StdSource> {
+///     object // error: lifetime may not live long enough
+/// }
+/// ```
+///
+/// It may become one with a supertype of the object, as `Box` may:
+///
+/// ```
+/// # use allocator_cache::{SlabBox, locks::NoLock, sources::StdSource};
+/// # type Object<T> = SlabBox<T, NoLock, 4096, StdSource>;
+/// fn shorten<'a>(object: Object<&'static str>) -> Object<&'a str> {
+///     object
+/// }
+/// ```
+#[cfg(doctest)]
+struct InvariantInLockAndSource;
+
 /// The slot of a box that is given up. Its drop frees the slot, after a panic, too.
 struct Slot<C: Config> {
     slab: SlabRef<C>,

@@ -23,6 +23,6 @@ impl SlabStatistics {
     /// The number of slots that the cache can hand out before it asks the source for a further slab.
     #[must_use]
     pub const fn available_slots(&self) -> usize {
-        self.total_slots - self.used_slots
+        self.total_slots.saturating_sub(self.used_slots)
     }
 }

@@ -8,6 +8,7 @@ mod from_frames;
 mod mistakes;
 mod ownership;
 mod random;
+mod safe_code;
 mod support;
 mod threads;
 
