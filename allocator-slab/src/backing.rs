@@ -59,6 +59,27 @@ impl<B: ByteAllocator> Backing<B> {
         unsafe { self.engine.dealloc(block, layout) };
     }
 
+    /// Resizes a block of [`alloc_own`](Self::alloc_own) where it is.
+    ///
+    /// # Errors
+    ///
+    /// [`NoMemory`](allocator_core::AllocError::NoMemory): the engine has no memory behind the block, or no way to do it; the
+    /// block is as it was.
+    ///
+    /// # Safety
+    ///
+    /// The block came from `alloc_own`, and fits `old`.
+    pub(crate) unsafe fn resize_own(&mut self, block: NonNull<u8>, old: Layout, new: Layout) -> AllocResult {
+        debug_assert_eq!(old.align(), new.align());
+        // SAFETY: passed on from the caller.
+        let before = unsafe { self.engine.used_by(block, old) };
+        // SAFETY: as above.
+        let block = unsafe { self.engine.realloc_in_place(block, old, new.size())? };
+        // SAFETY: the engine has made the block fit this layout just now.
+        self.own_bytes = self.own_bytes - before + unsafe { self.engine.used_by(block, new) };
+        Ok(())
+    }
+
     /// Takes a large block for a caller with `request`, which allocates it from the engine for `layout`.
     pub(crate) fn alloc_large(
         &mut self,

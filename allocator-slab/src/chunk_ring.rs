@@ -26,7 +26,12 @@ impl ChunkRing {
         self.head
     }
 
-    /// Adds a chunk that is in no ring, none of whose slots are sorted.
+    /// The last chunk.
+    pub(crate) fn last(&self, store: &ChunkStore) -> Option<ChunkId> {
+        self.head.map(|head| store.get(head).previous)
+    }
+
+    /// Adds a chunk at the end that is in no ring, none of whose slots are sorted.
     pub(crate) fn add(&mut self, store: &mut ChunkStore, id: ChunkId) {
         match self.head {
             Some(head) => link_before(store, id, head),

@@ -68,6 +68,12 @@ impl ChunkTable {
         Ok(())
     }
 
+    /// The chunk of a slab that may become longer: the last one, unless it waits to go back.
+    pub(crate) fn last_of(&mut self, slab: &Slab) -> Option<&mut Chunk> {
+        let last = slab.ring.last(&self.store)?;
+        Some(self.store.get_mut(last)).filter(|chunk| !chunk.is_wholly_free())
+    }
+
     /// Removes a chunk, and returns it. The last entry of the store takes the place of its entry.
     pub(crate) fn remove<B: ByteAllocator>(
         &mut self,

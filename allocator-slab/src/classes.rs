@@ -38,6 +38,15 @@ pub unsafe trait SizeClasses {
     /// their class.
     const GROWTH_SHARE: usize = 8;
 
+    /// A class that has many slots already grows by one part in so many of what it has, even where that is more than the
+    /// share of what the backing has left: more than 0; the default, the largest number, never lets it. So a class that most
+    /// of the memory goes to has few chunks, and little is lost to the header that a backing puts on each.
+    const GROWTH_OF_ITS_OWN: usize = usize::MAX;
+
+    /// How large a chunk may become, in bytes, where the backing gives a chunk the memory behind it: so that the class needs
+    /// no further chunk, with a further header and a further entry in the table.
+    const LARGEST_CHUNK: usize = 32 << 10;
+
     /// To how many bytes, a power of two, slots are aligned at most: the default sets no limit. A backing with headers
     /// loses about as much for each chunk.
     const MOST_ALIGNED: usize = 1 << (usize::BITS - 2);
@@ -199,6 +208,7 @@ unsafe impl SizeClasses for FineClasses {
     const SLOT_SIZES: &'static [usize] = &Self::SIZES;
 
     const GROWTH_SHARE: usize = 256;
+    const GROWTH_OF_ITS_OWN: usize = 16;
     const MOST_ALIGNED: usize = 128;
 
     /// 32 KiB of slots, at most 256 of them: so that a table of chunks is small beside them, and the `alloc` that links the

@@ -260,12 +260,22 @@ impl Slab {
     /// The chunk has `slots` times the size of a slot, all of it writable and aligned for pointers, and nobody but the
     /// slab uses it from now on.
     pub unsafe fn grow(&mut self, chunk: NonNull<u8>, slots: usize) {
+        // SAFETY: passed on from the caller.
+        unsafe { self.extend(chunk, slots) };
+        self.chunks += 1;
+    }
+
+    /// Takes in `slots` slots, all free, which follow those of a chunk. O(`slots`).
+    ///
+    /// # Safety
+    ///
+    /// As for [`grow`](Self::grow) of the slots from `first` on.
+    pub(crate) unsafe fn extend(&mut self, first: NonNull<u8>, slots: usize) {
         for slot in (0..slots).rev() {
-            // SAFETY: the chunk has so many slots, and they are the slab's.
-            unsafe { self.link(chunk.add(slot * self.slot_size)) };
+            // SAFETY: there are so many slots, and they are the slab's.
+            unsafe { self.link(first.add(slot * self.slot_size)) };
         }
         self.total += slots;
-        self.chunks += 1;
     }
 
     /// Puts a slot at the head of the list of free ones.

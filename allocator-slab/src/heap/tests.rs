@@ -648,3 +648,50 @@ fn a_heap_can_go_to_another_thread_and_be_looked_at_by_many() {
     is_send_and_sync::<SlabByteAllocator>();
     is_send_and_sync::<SlabByteAllocator<FineClasses, allocator_tlsf::TlsfByteAllocator>>();
 }
+
+#[test]
+#[cfg_attr(miri, ignore = "too many blocks")]
+fn available_bytes_of_a_full_heap_counted_headers_that_nobody_can_have() {
+    for pool in [64 << 10, 256 << 10, 1 << 20, 16 << 20] {
+        let mut memory = vec![0u64; pool / 8];
+        for first in [1, 24, 64, 100, 144, 1000, 3000, 9000, 40_000, 70_000] {
+            let mut heap = SlabByteAllocator::<FineClasses, _>::with_backing(allocator_tlsf::TlsfByteAllocator::new());
+            // SAFETY: the memory is the heap's until it goes.
+            unsafe { heap.init(memory.as_mut_ptr().expose_provenance(), pool).unwrap() };
+            let sizes = core::iter::successors(Some(first), |&size| (size > 1).then_some(size / 2));
+            for size in sizes {
+                while heap.alloc(Layout::from_size_align(size, 1).unwrap()).is_ok() {}
+            }
+            let (available, total) = (heap.available_bytes(), heap.total_bytes());
+            assert!(100 * available <= total, "{available} of {total} bytes, filled with blocks of {first} first");
+            heap.validate().unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_slab_grows_behind_its_last_chunk() {
+    let pool = 64 << 10;
+    let mut memory = vec![0u64; pool / 8];
+    let mut heap = SlabByteAllocator::<FineClasses, _>::with_backing(allocator_tlsf::TlsfByteAllocator::new());
+    // SAFETY: the memory is the heap's until it goes.
+    unsafe { heap.init(memory.as_mut_ptr().expose_provenance(), pool).unwrap() };
+    let layout = Layout::from_size_align(64, 8).unwrap();
+    let blocks: Vec<_> = (0..100).map(|_| heap.alloc(layout).unwrap()).collect();
+    assert_eq!((heap.chunks.iter().count(), heap.validate()), (1, Ok(())));
+    // A block behind the chunk ends that.
+    let large = Layout::from_size_align(pool / 2, 8).unwrap();
+    let wall = heap.alloc(large).unwrap();
+    let more: Vec<_> = (0..300).map(|_| heap.alloc(layout).unwrap()).collect();
+    assert!(heap.chunks.iter().count() > 1 && heap.validate() == Ok(()));
+    for &block in blocks.iter().chain(&more) {
+        // SAFETY: the block is live.
+        unsafe { heap.dealloc(block, layout) };
+    }
+    heap.trim();
+    assert_eq!((heap.chunks.iter().count(), heap.validate()), (1, Ok(())), "the chunk of the large block");
+    // SAFETY: the block is live.
+    unsafe { heap.dealloc(wall, large) };
+    heap.trim();
+    assert_eq!((heap.used_bytes(), heap.backing().used_bytes()), (0, 0));
+}
