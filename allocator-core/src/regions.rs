@@ -24,7 +24,7 @@
 
 use core::fmt;
 use core::mem::{self, align_of, size_of};
-use core::ptr::NonNull;
+use core::ptr::{self, NonNull};
 
 use crate::address::{Region, align_up, pointer_at};
 use crate::error::{AllocError, AllocResult};
@@ -182,6 +182,44 @@ impl RegionTable {
             None => unsafe { self.push_overflow(trimmed)? },
         }
         Ok(usable)
+    }
+
+    /// Forgets `region`, memory that the engine has no more. Returns whether the table did: not where the region lies in no
+    /// extent, where the table has an overflow in the region or right in front of it, and where the region is amid an extent
+    /// and no entry is unused.
+    ///
+    /// # Time complexity
+    ///
+    /// O(number of extents).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use allocator_core::{AllocError, Region, RegionTable};
+    ///
+    /// let mut table = RegionTable::new();
+    /// let region = Region::new(0x1000, 0x1000)?;
+    /// // SAFETY: the first few regions are not touched.
+    /// unsafe { table.insert(region, 64, 64)? };
+    /// assert!(table.remove(region) && table.is_empty() && !table.remove(region));
+    /// # Ok::<(), AllocError>(())
+    /// ```
+    pub fn remove(&mut self, region: Region) -> bool {
+        let has_overflow = self.overflows().any(|overflow| {
+            let place = ptr::from_ref(overflow).addr();
+            place < region.end() && region.start() <= place + Self::OVERFLOW_SIZE
+        });
+        let whole = self.entries().position(|extent| extent.region().is_some_and(|extent| extent.contains(region)));
+        let Some(index) = whole.filter(|_| !has_overflow) else { return false };
+        let Extent { start, end } = *self.entry_mut(index);
+        let below = Extent { start, end: region.start() };
+        let above = Extent { start: region.end(), end };
+        if below.is_used() && above.is_used() {
+            let Some(unused) = self.entries().position(|extent| !extent.is_used()) else { return false };
+            *self.entry_mut(unused) = above;
+        }
+        *self.entry_mut(index) = if below.is_used() { below } else { above };
+        true
     }
 
     /// Whether `region`, new to the table, joins no extent and finds no unused entry.

@@ -19,7 +19,7 @@ use crate::chunk_table::ChunkTable;
 #[cfg(feature = "fine")]
 use crate::classes::FineClasses;
 use crate::classes::{PowerOfTwoClasses, SET_SIZE, SizeClasses};
-use crate::slab::Slab;
+use crate::slab::{Origin, Slab};
 
 mod batch;
 mod growth;
@@ -115,7 +115,9 @@ const ENTRIES_IN_A_BACKING: usize = 4096;
 /// - A chunk with one live slot stays with its class, however much of it is free.
 /// - The request that finds memory short pays for getting it back, unless `reclaim` ran ahead of it.
 /// - A backing that puts headers on its blocks may accept a region in which no slot finds room beside one.
-/// - Making a block smaller can fail where memory is short, as slots of another class must be found; the block is then
+/// - A block that becomes smaller moves to a slot of its new class. Where memory is short and there is none, it keeps its
+///   slot, which counts as one of the new class until the heap sorts it. That fails only for a large block that comes to be
+///   one of a class, and with `FineClasses` for a slot that is not as aligned as those of the new class; the block is then
 ///   still the caller's, as it was.
 ///
 /// # Examples
@@ -244,6 +246,25 @@ impl<C: SizeClasses, B> SlabByteAllocator<C, B> {
 }
 
 impl<C: SizeClasses, B: ByteAllocator> SlabByteAllocator<C, B> {
+    /// Makes a live slot of class `from` one of class `to`, where it is large and aligned enough. Returns whether it is.
+    ///
+    /// So a block that becomes smaller stays where it is when its new class has no slot. The slot is one of `to` until it is
+    /// sorted: then it returns to its chunk.
+    #[cold]
+    fn lend_slot(&mut self, from: usize, to: usize, slot: NonNull<u8>) -> bool {
+        let slot_size = C::SLOT_SIZES[to];
+        let align = (1 << slot_size.trailing_zeros()).min(C::MOST_ALIGNED);
+        if to >= from || !slot.addr().get().is_multiple_of(align) {
+            return false;
+        }
+        let Some(found) = self.chunks.find(slot.addr().get()) else { return false };
+        let is_own = self.chunks.get(found.id).class == ClassIndex::new(from);
+        let Ok([lender, borrower]) = self.slabs.as_mut().get_disjoint_mut([from, to]) else { return false };
+        borrower.set_slot_size(slot_size);
+        lender.lend_to(borrower, if is_own { Origin::Own } else { Origin::Borrowed });
+        true
+    }
+
     /// Resizes a block within its slot.
     fn keep_in_slot(&mut self, class: usize, ptr: NonNull<u8>, old_size: usize, new_size: usize) -> NonNull<u8> {
         let slab = &mut self.slabs.as_mut()[class];
@@ -278,8 +299,8 @@ impl<C: SizeClasses, B: ByteAllocator> BaseAllocator for SlabByteAllocator<C, B>
 }
 
 // SAFETY: a block is a slot of a class that fits the layout (`SizeClasses`), in a chunk that the backing handed out, or
-// a block of the backing. A live slot is in no list, and its chunk does not go back, as it is not wholly free. `realloc`
-// keeps the block, moves it the plain way, or is the backing's. The heap calls nothing but the backing.
+// a block of the backing. A live slot is in no list, and its chunk does not go back, as it is not wholly free; nor does one
+// of which another class has a slot. `realloc` keeps the block, moves it the plain way, or is the backing's. The heap calls nothing but the backing.
 unsafe impl<C: SizeClasses, B: ByteAllocator> ByteAllocator for SlabByteAllocator<C, B> {
     #[inline]
     fn alloc(&mut self, layout: Layout) -> AllocResult<NonNull<u8>> {
@@ -350,8 +371,18 @@ unsafe impl<C: SizeClasses, B: ByteAllocator> ByteAllocator for SlabByteAllocato
                 self.track_requested_large(layout.size(), new_size);
                 Ok(block)
             }
-            // SAFETY: passed on from the caller.
-            _ => unsafe { realloc_by_moving(self, ptr, layout, new_size) },
+            (old, new) => {
+                // SAFETY: passed on from the caller.
+                let moved = unsafe { realloc_by_moving(self, ptr, layout, new_size) };
+                match (moved, old, new) {
+                    (Err(_), Some(old), Some(new)) if self.lend_slot(old, new, ptr) => {
+                        self.slabs.as_mut()[old].untrack_requested(layout.size());
+                        self.slabs.as_mut()[new].track_requested(new_size);
+                        Ok(widen(ptr))
+                    }
+                    (moved, ..) => moved,
+                }
+            }
         }
     }
 
@@ -421,6 +452,20 @@ unsafe impl<C: SizeClasses, B: ByteAllocator> ByteAllocator for SlabByteAllocato
     /// Gives wholly free chunks back to the backing, and has the backing trim what it has.
     fn trim(&mut self) -> usize {
         Self::trim(self)
+    }
+
+    /// Wholly free chunks go back first; then the region is the backing's to release.
+    fn release_region(&mut self) -> Option<Region> {
+        self.give_back(usize::MAX);
+        let region = self.backing.engine.release_region()?;
+        if self.regions.remove(region) {
+            return Some(region);
+        }
+        // The table of regions lies at its start, or it came to the backing another way: it stays.
+        // SAFETY: the backing had the region until just now.
+        let again = unsafe { self.backing.engine.add_memory(region.start(), region.size()) };
+        debug_assert_eq!(again, Ok(()), "the backing had this region");
+        None
     }
 
     fn region_for(&self, layout: Layout) -> Option<Layout> {

@@ -31,6 +31,7 @@ use crate::chunk_ring::ChunkRing;
 ///
 /// - `total_slots == used_slots + unsorted free slots + sorted free slots`. An *unsorted* free slot is in the slab's list; a
 ///   *sorted* one is in the list of its chunk, which the heap keeps for giving whole chunks back.
+/// - Where the owner of the slabs lends slots, `total_slots == slots of the chunks - lent + borrowed`.
 /// - `used_slots == allocs - frees`. Each has its own count, so that either call adds to one word only, and the slab can see
 ///   whether a slot was freed since some moment.
 ///
@@ -77,6 +78,10 @@ pub struct Slab {
     sorted: usize,
     /// How many chunks there are.
     chunks: usize,
+    /// How many slots of the chunks are another slab's for now, and how many slots of other slabs' chunks are this one's:
+    /// `total == slots of the chunks - lent + borrowed`.
+    lent: usize,
+    borrowed: usize,
     /// The chunks, where the owner of the slab keeps a table of them.
     pub(crate) ring: ChunkRing,
 }
@@ -129,6 +134,8 @@ impl Slab {
             frees_when_sorted: 0,
             sorted: 0,
             chunks: 0,
+            lent: 0,
+            borrowed: 0,
             requested: 0,
             ring: ChunkRing::EMPTY,
         }
@@ -357,6 +364,40 @@ impl Slab {
         true
     }
 
+    /// How many slots other slabs have of this one's chunks.
+    pub(crate) fn lent_slots(&self) -> usize {
+        self.lent
+    }
+
+    /// How many slots this slab has of other slabs' chunks.
+    pub(crate) fn borrowed_slots(&self) -> usize {
+        self.borrowed
+    }
+
+    /// Makes a live slot of this slab a live slot of `borrower`, for which it is large and aligned enough. `origin` says
+    /// whose chunk the slot lies in.
+    pub(crate) fn lend_to(&mut self, borrower: &mut Self, origin: Origin) {
+        debug_assert!(borrower.slot_size <= self.slot_size);
+        self.total -= 1;
+        self.allocs = self.allocs.wrapping_sub(1);
+        match origin {
+            Origin::Own => self.lent += 1,
+            Origin::Borrowed => self.borrowed -= 1,
+        }
+        borrower.total += 1;
+        borrower.allocs = borrower.allocs.wrapping_add(1);
+        borrower.borrowed += 1;
+    }
+
+    /// Counts a free slot, which [`take_unsorted`](Self::take_unsorted) gave, as one of the slab whose chunk it lies in. The
+    /// caller sorts it next.
+    pub(crate) fn return_to(&mut self, lender: &mut Self) {
+        self.total -= 1;
+        self.borrowed -= 1;
+        lender.total += 1;
+        lender.lent -= 1;
+    }
+
     /// Gives up a chunk that is wholly free.
     pub(crate) fn release(&mut self, chunk: &Chunk) {
         debug_assert!(chunk.is_wholly_free());
@@ -388,6 +429,15 @@ impl Slab {
         // SAFETY: a free slot in a list holds the address of the next one.
         core::iter::successors(first, |slot| unsafe { slot.read() }.next).map(NonNull::cast)
     }
+}
+
+/// Whose chunk a slot of a slab lies in.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// The slab's.
+    Own,
+    /// Another slab's.
+    Borrowed,
 }
 
 /// A tracked sum of requested sizes, brought into its bounds: a caller may give a block back with a larger size than it

@@ -178,3 +178,39 @@ fn random_regions_in_random_order() {
         checked.assert_extents();
     }
 }
+
+#[test]
+fn a_region_that_is_removed_can_be_inserted_again() {
+    let region = |page: usize, pages: usize| Region::new(page * 4096, pages * 4096).unwrap();
+    let mut table = RegionTable::new();
+    // SAFETY: so few regions are not touched.
+    let insert = |table: &mut RegionTable, page, pages| unsafe { table.insert(region(page, pages), 64, 64).map(drop) };
+    insert(&mut table, 1, 9).unwrap();
+    for (page, pages) in [(4, 2), (1, 1), (9, 1)] {
+        assert!(table.remove(region(page, pages)), "amid, at the start, at the end");
+        assert!(!table.remove(region(page, pages)), "not twice");
+        assert!(!table.overlaps(region(page, pages)) && table.overlaps(region(page.max(2) - 1, pages + 2)));
+    }
+    assert!(!table.remove(region(3, 4)), "not all of it is there");
+    for (page, pages) in [(4, 2), (1, 1), (9, 1)] {
+        insert(&mut table, page, pages).unwrap();
+    }
+    assert_eq!(table.extents().collect::<Vec<_>>(), [region(1, 9)]);
+    for page in (20..).step_by(2).take(RegionTable::INLINE - 1) {
+        insert(&mut table, page, 1).unwrap();
+    }
+    assert!(!table.remove(region(4, 2)), "no entry for what would be left above");
+    assert!(table.overlaps(region(4, 2)) && table.remove(region(1, 9)));
+}
+
+#[test]
+fn a_region_with_an_overflow_of_the_table_stays() {
+    let mut checked = Checked::new(64);
+    for index in 0..=RegionTable::INLINE {
+        checked.insert(3 * index, 2).unwrap();
+    }
+    let last = checked.table.extents().max_by_key(|region| region.start()).unwrap();
+    let usable = Region::between(last.start() + RegionTable::OVERFLOW_SIZE, last.end()).unwrap();
+    assert!(!checked.table.remove(last) && !checked.table.remove(usable));
+    checked.assert_extents();
+}

@@ -3,7 +3,7 @@
 use allocator_core::{AllocError, AllocResult, ByteAllocator};
 
 use super::SlabByteAllocator;
-use crate::chunk::ClassIndex;
+use crate::chunk::{ChunkId, ClassIndex};
 use crate::chunk_table::tree::Found;
 use crate::classes::SizeClasses;
 use crate::slab::Slab;
@@ -49,13 +49,22 @@ impl<C: SizeClasses, B: ByteAllocator> SlabByteAllocator<C, B> {
         if slab.slots_to_sort() == 0 {
             return;
         }
-        if slab.used_slots() == 0 && *slots > slab.total_slots() && slab.chunks() <= slab.unsorted_slots() {
+        let has_its_own = slab.lent_slots() == 0 && slab.borrowed_slots() == 0;
+        if slab.used_slots() == 0
+            && *slots > slab.total_slots()
+            && slab.chunks() <= slab.unsorted_slots()
+            && has_its_own
+        {
             *slots -= slab.chunks();
             self.wholly_free += self.chunks.sort_all(slab);
             return;
         }
         let mut last: Option<Found> = None;
-        while *slots > 0 || slab.unsorted_slots() == 0 {
+        loop {
+            let slab = &mut self.slabs.as_mut()[class.get()];
+            if *slots == 0 && slab.unsorted_slots() > 0 {
+                break;
+            }
             let Some(slot) = slab.take_unsorted() else { break };
             *slots -= 1;
             let address = slot.addr().get();
@@ -64,9 +73,23 @@ impl<C: SizeClasses, B: ByteAllocator> SlabByteAllocator<C, B> {
                 break;
             };
             last = Some(found);
-            // SAFETY: the slot was taken off the slab's list, and the chunk is the one that it lies in.
+            let home = self.return_borrowed(class, found.id);
+            let slab = &mut self.slabs.as_mut()[home.get()];
+            // SAFETY: the slot was taken off a slab's list, and the chunk is the one that it lies in.
             self.wholly_free += usize::from(unsafe { self.chunks.sort(slot, found.id, slab) });
         }
+    }
+
+    /// Gives a free slot that a class has borrowed back to the class of the chunk that it lies in. Returns that class.
+    #[inline]
+    fn return_borrowed(&mut self, class: ClassIndex, id: ChunkId) -> ClassIndex {
+        let home = self.chunks.get(id).class;
+        if home != class
+            && let Ok([borrower, lender]) = self.slabs.as_mut().get_disjoint_mut([class.get(), home.get()])
+        {
+            borrower.return_to(lender);
+        }
+        home
     }
 
     /// Looks at up to `looks` chunks in the order of their addresses, from where it stopped the last time, and gives up to

@@ -382,8 +382,12 @@ fn random_program<C: SizeClasses, B: ByteAllocator>(backing: B) {
             }
             (2, Some((block, old))) => {
                 // SAFETY: `live` holds live blocks.
-                if let Ok(block) = unsafe { heap.realloc(block, old, layout.size()) } {
-                    live[index] = (block, Layout::from_size_align(layout.size(), old.align()).unwrap());
+                match unsafe { heap.realloc(block, old, layout.size()) } {
+                    Ok(block) => live[index] = (block, Layout::from_size_align(layout.size(), old.align()).unwrap()),
+                    Err(_) => {
+                        let in_slot = C::class_of(old).is_some() && C::SLOT_SIZES.len() == 7;
+                        assert!(!in_slot || layout.size() > old.size(), "{old:?} to {} bytes", layout.size());
+                    }
                 }
             }
             _ => live.extend(heap.alloc(layout).map(|block| (block, layout))),
@@ -694,4 +698,153 @@ fn a_slab_grows_behind_its_last_chunk() {
     unsafe { heap.dealloc(wall, large) };
     heap.trim();
     assert_eq!((heap.used_bytes(), heap.backing().used_bytes()), (0, 0));
+}
+
+#[test]
+fn a_block_that_became_smaller_was_refused_where_memory_was_short() {
+    let mut owned = Owned::new(if cfg!(miri) { 16 << 10 } else { 64 << 10 });
+    let mut blocks = owned.fill(4096);
+    let rest = blocks.split_off(1);
+    let layout = |size| Layout::from_size_align(size, 1).unwrap();
+    let mut size = 4096;
+    for new_size in [2000, 1000, 100, 1, 0] {
+        // SAFETY: the block is live, with this size; it has so many bytes.
+        unsafe {
+            blocks[0].write_bytes(new_size as u8, new_size);
+            let answer = owned.heap.realloc(blocks[0], layout(size), new_size);
+            assert_eq!(answer, Ok(blocks[0]), "{size} to {new_size}");
+            assert!((0..new_size).all(|at| blocks[0].add(at).read() == new_size as u8));
+        }
+        size = new_size;
+        owned.heap.validate().unwrap();
+        assert_eq!(owned.heap.statistics().requested_bytes, rest.len() * 4096 + new_size);
+    }
+    // The slot serves its new class, and comes home when it is sorted.
+    owned.free(blocks, 1);
+    let again = owned.alloc(64).unwrap();
+    owned.heap.validate().unwrap();
+    assert!(owned.alloc(64).is_err(), "there is one slot for it");
+    owned.free([again], 64);
+    let block = owned.alloc(4096).expect("the slot is one of 4096 bytes again");
+    owned.heap.validate().unwrap();
+    assert!(owned.heap.slabs().iter().all(|slab| slab.lent_slots() == 0 && slab.borrowed_slots() == 0));
+    owned.free(rest, 4096);
+    owned.free([block], 4096);
+    let whole = owned.alloc(if cfg!(miri) { 16 << 10 } else { 64 << 10 }).expect("one block again");
+    owned.free([whole], if cfg!(miri) { 16 << 10 } else { 64 << 10 });
+}
+
+#[test]
+fn classes_whose_slots_are_all_lent_keep_their_chunks() {
+    let mut owned = Owned::new(16 << 10);
+    let blocks = owned.fill(128);
+    let layout = |size| Layout::from_size_align(size, 1).unwrap();
+    for &block in &blocks {
+        // SAFETY: the block is live.
+        assert_eq!(unsafe { owned.heap.realloc(block, layout(128), 50) }, Ok(block));
+    }
+    owned.heap.validate().unwrap();
+    assert_eq!((owned.heap.slabs()[1].used_slots(), owned.heap.used_bytes()), (0, 64 * blocks.len()));
+    assert_eq!((owned.heap.trim(), owned.heap.reclaim(usize::MAX)), (0, 0), "no chunk is free");
+    for (index, &block) in blocks.iter().enumerate() {
+        // SAFETY: the block is live, with 50 bytes at least.
+        unsafe { block.write_bytes(index as u8, 50) };
+    }
+    let (free, live) = blocks.split_at(blocks.len() / 2);
+    owned.free(free.iter().copied(), 50);
+    owned.heap.trim();
+    owned.heap.validate().unwrap();
+    for (index, &block) in blocks.iter().enumerate().skip(free.len()) {
+        // SAFETY: the block is live.
+        assert!((0..50).all(|at| unsafe { block.add(at).read() } == index as u8));
+    }
+    owned.free(live.iter().copied(), 50);
+    owned.heap.trim();
+    owned.heap.validate().unwrap();
+    assert_eq!(owned.heap.backing().used_bytes(), 0);
+}
+
+/// A backing of one region, which it releases when nothing of it is in use.
+struct OneRegion(BuddyByteAllocator, Option<Region>);
+
+impl BaseAllocator for OneRegion {
+    unsafe fn init(&mut self, start: usize, size: usize) -> AllocResult {
+        // SAFETY: passed on from the caller.
+        unsafe { self.add_memory(start, size) }
+    }
+
+    unsafe fn add_memory(&mut self, start: usize, size: usize) -> AllocResult {
+        if self.1.is_some() {
+            return Err(AllocError::NoMemory);
+        }
+        self.1 = Some(Region::new(start, size)?);
+        // SAFETY: passed on from the caller.
+        unsafe { self.0.add_memory(start, size) }
+    }
+}
+
+// SAFETY: the methods of the heap inside, which is a new one when its region has gone.
+unsafe impl ByteAllocator for OneRegion {
+    fn alloc(&mut self, layout: Layout) -> AllocResult<NonNull<u8>> {
+        self.0.alloc(layout)
+    }
+
+    unsafe fn dealloc(&mut self, ptr: NonNull<u8>, layout: Layout) {
+        // SAFETY: passed on from the caller.
+        unsafe { self.0.dealloc(ptr, layout) };
+    }
+
+    fn total_bytes(&self) -> usize {
+        self.0.total_bytes()
+    }
+
+    fn used_bytes(&self) -> usize {
+        self.0.used_bytes()
+    }
+
+    fn available_bytes(&self) -> usize {
+        self.0.available_bytes()
+    }
+
+    fn usable_size(&self, layout: Layout) -> (usize, usize) {
+        self.0.usable_size(layout)
+    }
+
+    fn release_region(&mut self) -> Option<Region> {
+        if self.0.used_bytes() > 0 {
+            return None;
+        }
+        self.0 = BuddyByteAllocator::new();
+        self.1.take()
+    }
+}
+
+#[test]
+fn a_region_comes_back_when_nothing_in_it_is_live() {
+    let mut memory = vec![0u64; 2 * 2048];
+    let start = memory.as_mut_ptr().expose_provenance().next_multiple_of(16 << 10);
+    let region = Region::new(start, 16 << 10).unwrap();
+    let mut heap = SlabByteAllocator::<PowerOfTwoClasses, _>::with_backing(OneRegion(BuddyByteAllocator::new(), None));
+    for _ in 0..2 {
+        // SAFETY: the memory is the heap's until it comes back.
+        unsafe { heap.init(region.start(), region.size()).unwrap() };
+        let layout = Layout::from_size_align(100, 1).unwrap();
+        let blocks = [(); 9].map(|()| heap.alloc(layout).unwrap());
+        assert_eq!(heap.release_region(), None);
+        for block in blocks {
+            // SAFETY: the block is live.
+            unsafe { heap.dealloc(block, layout) };
+        }
+        assert_eq!((heap.release_region(), heap.total_bytes()), (Some(region), 0));
+        assert_eq!(
+            (heap.release_region(), heap.alloc(layout), heap.validate()),
+            (None, Err(AllocError::NoMemory), Ok(()))
+        );
+    }
+    // A region that the backing has not got through the heap stays with it.
+    let mut backing = OneRegion(BuddyByteAllocator::new(), None);
+    // SAFETY: the memory is the backing's.
+    unsafe { backing.init(region.start(), region.size()).unwrap() };
+    let mut heap = SlabByteAllocator::<PowerOfTwoClasses, _>::with_backing(backing);
+    assert_eq!((heap.release_region(), heap.total_bytes()), (None, 16 << 10));
 }

@@ -41,20 +41,28 @@ impl<C: SizeClasses, B: ByteAllocator> SlabByteAllocator<C, B> {
 
     /// Whether the slabs have the slots of their chunks, and the heap has the memory of those.
     fn validate_sizes(&self) -> Result<(), &'static str> {
-        let mut slots = 0;
+        let (mut slots, mut lent, mut borrowed) = (0, 0, 0);
         let mut bytes = self.chunks.block_bytes();
         for (class, (slab, &slot_size)) in self.slabs.as_ref().iter().zip(C::SLOT_SIZES).enumerate() {
             let of_class = self.chunks.iter().filter(|chunk| chunk.class == ClassIndex::new(class));
             let slots_of_class = of_class.map(|chunk| usize::from(chunk.slots)).sum::<usize>();
             let has_size = slab.slot_size() == slot_size || (slab.slot_size() == 0 && slots_of_class == 0);
             ensure(has_size, "a slab has slots of another size than its class")?;
-            ensure(slab.total_slots() == slots_of_class, "the slots of a slab are not those of its chunks")?;
+            let own = slots_of_class.checked_sub(slab.lent_slots()).ok_or("a slab has lent more slots than it has")?;
+            let total = own + slab.borrowed_slots();
+            ensure(
+                slab.total_slots() == total,
+                "the slots of a slab are not those of its chunks and what it borrowed",
+            )?;
+            lent += slab.lent_slots();
+            borrowed += slab.borrowed_slots();
             ensure(slab.used_slots() <= slab.total_slots(), "a slab has more slots in use than it has")?;
             slots += slots_of_class;
             bytes += slots_of_class * slot_size;
         }
         let all = self.chunks.iter().map(|chunk| usize::from(chunk.slots)).sum::<usize>();
         ensure(slots == all, "a chunk is of no class")?;
+        ensure(lent == borrowed, "the slots that slabs have lent are not those that slabs have borrowed")?;
         ensure(bytes <= self.backing.own_bytes(), "the chunks and their table are more than the heap has")?;
         let taken = self.backing.own_bytes() + self.backing.large_bytes();
         ensure(taken <= self.backing.engine.used_bytes(), "the heap counts more than the backing gave")
@@ -92,15 +100,17 @@ impl<C: SizeClasses, B: ByteAllocator> SlabByteAllocator<C, B> {
         slots: impl Iterator<Item = NonNull<u8>>,
         most: usize,
     ) -> Result<usize, &'static str> {
-        let slot_size = C::SLOT_SIZES[class.get()];
-        let mut count = 0;
+        let (mut count, mut borrowed) = (0, 0);
         for slot in slots {
             count += 1;
             ensure(count <= most, "a list of free slots has no end")?;
             let found = self.chunks.find(slot.addr().get()).ok_or("a free slot lies below all chunks")?;
             let chunk = self.chunks.get(found.id);
             let offset = slot.addr().get() - chunk.address();
-            ensure(chunk.class == class, "a free slot lies in a chunk of another class")?;
+            borrowed += usize::from(chunk.class != class);
+            let may_borrow = self.slabs.as_ref()[class.get()].borrowed_slots();
+            ensure(borrowed <= may_borrow, "a free slot lies in a chunk of another class")?;
+            let slot_size = C::SLOT_SIZES[chunk.class.get()];
             ensure(offset / slot_size < usize::from(chunk.slots), "a free slot lies behind its chunk")?;
             ensure(offset.is_multiple_of(slot_size), "a free slot lies between two")?;
         }
