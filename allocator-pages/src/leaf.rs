@@ -222,7 +222,7 @@ mod tests {
             let page = rng.random_range(0..LEAF_PAGES);
             bits[page / 64] &= !(1 << (page % 64));
         }
-        if round % 3 == 0 {
+        if round.is_multiple_of(3) {
             bits[rng.random_range(0..8)] = 0;
         }
         bits

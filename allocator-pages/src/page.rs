@@ -141,6 +141,7 @@ impl PageRange {
         !self.intersection(other).is_empty()
     }
 
+    #[inline]
     pub(crate) fn iter(self) -> impl Iterator<Item = PageNumber> {
         (self.start.0..self.end.0).map(PageNumber)
     }

@@ -42,8 +42,10 @@ pub struct Run {
     pub num_pages: usize,
 }
 
-/// Where an engine keeps its metadata.
+/// Where an engine keeps its metadata. The first variant is zero, as all else is in an engine without memory, so that a static
+/// takes no place in the program's file.
 #[derive(Clone, Copy)]
+#[repr(u8)]
 enum Metadata {
     /// In the first pages of each region.
     InRegions,

@@ -220,9 +220,10 @@ mod tests {
                 let around = runs_of(&managed).into_iter().find(|extent| extent.contains(pages.start));
                 assert_eq!(extents.around(pages.start), around);
                 let before = extents.as_slice().to_vec();
-                // SAFETY: `MOST` extents fit in front of the end of `room`.
                 let changed = match (extents.contain(pages), extents.overlap(pages)) {
+                    // SAFETY: `MOST` extents fit in front of the end of `room`.
                     (true, _) => unsafe { extents.remove(pages, MOST).map(|()| false) },
+                    // SAFETY: as above.
                     (_, false) => unsafe { extents.insert(pages, MOST).map(|()| true) },
                     _ => continue,
                 };

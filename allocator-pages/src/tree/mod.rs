@@ -457,9 +457,9 @@ mod tests {
             let mut words = vec![0; shape.words];
             let mut tree = TreeMut { shape: &shape, words: &mut words };
             let mut free = vec![false; first + count];
-            for leaf in first..first + count {
-                free[leaf] = round % 4 == 0 || rng.random_range(0..1 << (round % 5)) != 0;
-                let state = if free[leaf] { PageState::Free } else { PageState::Taken };
+            for (leaf, is_free) in free.iter_mut().enumerate().skip(first) {
+                *is_free = round % 4 == 0 || rng.random_range(0..1 << (round % 5)) != 0;
+                let state = if *is_free { PageState::Free } else { PageState::Taken };
                 tree.set_leaves::<()>(LeafIndex::new(leaf), LeafIndex::new(leaf + 1), state);
             }
             let tree = tree.read();

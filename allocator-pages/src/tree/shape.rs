@@ -118,6 +118,7 @@ pub(crate) struct NodeRange {
 impl NodeRange {
     /// The leaves that `pages`, at least one, lie in.
     #[must_use]
+    #[inline]
     pub(crate) const fn of_pages(pages: PageRange) -> Self {
         let first = LeafIndex::of(pages.start).get();
         let last = (pages.end.get() - 1) / LEAF_ORDER.pages();
@@ -126,6 +127,7 @@ impl NodeRange {
 
     /// The nodes from `first` up to, not including, `end`; none where `end` lies below.
     #[must_use]
+    #[inline]
     pub(crate) const fn new(first: NodeIndex, end: NodeIndex) -> Self {
         Self { first, len: end.0.saturating_sub(first.0) }
     }
@@ -148,18 +150,21 @@ impl NodeRange {
         node.0 - self.first.0
     }
 
+    #[inline]
     pub(crate) fn iter(self) -> impl Iterator<Item = NodeIndex> {
         (self.first.0..self.end().0).map(NodeIndex)
     }
 
     /// The nodes one level up that these, at least one, lie in.
     #[must_use]
+    #[inline]
     pub(crate) const fn parents(self) -> Self {
         self.ancestors(1)
     }
 
     /// The nodes one level up all of whose children are among these.
     #[must_use]
+    #[inline]
     pub(crate) const fn whole_parents(self) -> Self {
         Self::new(NodeIndex(self.first.0.div_ceil(8)), self.end().parent())
     }

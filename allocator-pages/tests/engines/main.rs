@@ -5,3 +5,5 @@ mod native;
 mod buddy;
 mod program;
 mod radix;
+#[cfg(all(target_os = "linux", not(miri)))]
+mod statics;

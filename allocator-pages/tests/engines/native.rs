@@ -254,7 +254,7 @@ macro_rules! native_page_conformance {
             }
 
             #[test]
-            fn no_base_and_no_words_panic() {
+            fn a_window_without_words_or_at_the_last_address_refuses_all() {
                 for base in [0, 1, usize::MAX - PAGE, usize::MAX] {
                     for num_words in [0, 10, 1000] {
                         let mut words = vec![0; num_words];

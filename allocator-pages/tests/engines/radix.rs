@@ -41,25 +41,25 @@ fn a_run_freed_last_is_taken_again_only_where_none_is_lower() {
         frames.dealloc_pages(page * PAGE, num_pages).unwrap();
         frames.validate().unwrap();
     };
-    // A block in stock lies below.
+    // A cached block lies below.
     assert_eq!((alloc(&mut frames, 512, 512), alloc(&mut frames, 2, 1), alloc(&mut frames, 2, 1)), (0, 512, 514));
     free(&mut frames, 0, 512);
     free(&mut frames, 514, 2);
     assert_eq!(alloc(&mut frames, 2, 1), 0);
     free(&mut frames, 512, 2);
-    // Pages below became free, of which the tree has been told meanwhile.
+    // Pages below became free, and were flushed into the tree meanwhile.
     assert_eq!((alloc(&mut frames, 3, 1), alloc(&mut frames, 2, 1)), (2, 5));
     (2..4).for_each(|page| free(&mut frames, page, 1));
     assert_eq!(alloc(&mut frames, 512, 512), 512);
     free(&mut frames, 5, 2);
     assert_eq!(alloc(&mut frames, 2, 1), 2);
-    // One page below, and the run in stock, make a lower run together.
+    // One page below and the cached run make a lower run together.
     assert_eq!((alloc(&mut frames, 2, 1), alloc(&mut frames, 2, 1)), (5, 7));
     free(&mut frames, 4, 1);
     assert_eq!(alloc(&mut frames, 2, 1), 9);
     free(&mut frames, 5, 2);
     assert_eq!(alloc(&mut frames, 2, 1), 4);
-    // Two single pages in stock lie below.
+    // Two cached single pages lie below.
     (0..2).for_each(|page| free(&mut frames, page, 1));
     free(&mut frames, 4, 2);
     assert_eq!(alloc(&mut frames, 2, 1), 0);
