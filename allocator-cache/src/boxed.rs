@@ -154,8 +154,8 @@ impl<C: Config> Slot<C> {
         Self { slab, index: slab.index_of(slot) }
     }
 
-    /// Whether the slot is live, as it is unless two boxes were made of one pointer. If it is not, counts the fault, and
-    /// gives up the slot without freeing it.
+    /// Finds out whether the slot is live. It is not if two boxes were made of one pointer, against the contract of
+    /// `from_raw`, and the other one has freed it: then this counts the fault, and returns no slot to free.
     #[inline(always)]
     fn check_live(self) -> Option<Self> {
         if self.slab.is_live(self.index) {
@@ -198,8 +198,8 @@ impl<T, L: LockTrait, const SLAB_SIZE: usize, S: SlabSource> SlabBox<T, L, SLAB_
     /// The slot is that of a box, which is given up.
     #[inline(always)]
     unsafe fn give_up(slot: NonNull<T>) -> Slot<Parameters<T, L, SLAB_SIZE, S>> {
-        // SAFETY: the slot of a box is one of a cache with these parameters. If another box was made of it and has freed
-        // it, whoever called `from_raw` for the second one has promised that the pool has a reference.
+        // SAFETY: the slot of a box is a live one of a cache with these parameters, and its pointer may be used for all of
+        // the slab.
         unsafe { Slot::of(slot.cast()) }
     }
 
@@ -267,9 +267,9 @@ impl<T, L: LockTrait, const SLAB_SIZE: usize, S: SlabSource> SlabBox<T, L, SLAB_
     ///
     /// Or it is wrong, and this function finds that and gives an error, under two conditions:
     ///
-    /// - The memory can be read at the `SLAB_SIZE` bytes around the pointer, aligned to their size. A handle or another box
-    ///   of the cache ensures that, if the pointer points into one of its slabs. For a pointer to elsewhere it holds where
-    ///   memory is mapped in pieces of at least `SLAB_SIZE` bytes.
+    /// - The `SLAB_SIZE` bytes around the pointer, aligned to their size, can be read, and those of a header are initialised.
+    ///   If the pointer points into a slab of a cache, a handle or another box of that cache ensures that. For a pointer to
+    ///   elsewhere it holds where memory is mapped in pieces of at least `SLAB_SIZE` bytes.
     /// - The address is not that of a live slot: neither of an object that the cache has put there since, nor of an object
     ///   of another cache whose `T`, `L` and `S` have the same sizes and alignments.
     pub unsafe fn from_raw(pointer: NonNull<T>) -> Result<Self> {

@@ -29,12 +29,12 @@ pub const MAX_LOCK_SIZE: usize = 16;
 /// use allocator_cache::sources::StdSource;
 /// use allocator_cache::SlabCache;
 ///
-/// struct Large([u64; 3]);
-/// // SAFETY: a lock of one thread, for it is not `Sync`.
+/// struct Large([*const (); 3]);
+/// // SAFETY: the type is not `Sync`, so there is but one thread.
 /// unsafe impl LockTrait for Large {
 ///     type Guard<'a> = ();
 ///     fn init() -> Self {
-///         Self([0; 3])
+///         Self([core::ptr::null(); 3])
 ///     }
 ///     fn lock(&self) {}
 /// }
