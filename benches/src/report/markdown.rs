@@ -227,6 +227,13 @@ mod tests {
     }
 
     #[test]
+    fn the_page_of_results_takes_tables() {
+        let tables = tables(&synthetic::results(), &[]);
+        let page = put_into(include_str!("../../RESULTS.md"), &tables).unwrap();
+        assert!(page.starts_with("# Results\n") && page.contains(&tables), "{page}");
+    }
+
+    #[test]
     fn a_file_without_markers_is_refused() {
         assert!(put_into("text", "").unwrap_err().contains(BEGIN));
         assert!(put_into(&format!("{END}\n{BEGIN}"), "").unwrap_err().contains(END));

@@ -175,6 +175,16 @@ mod tests {
         assert!(dots.all(|x| (0..WIDTH).contains(&x)), "{svg}");
     }
 
+    /// Written by this program, and shown in the README: of a run in which all that are drawn took part.
+    #[test]
+    fn the_drawing_in_the_repository_has_all_lines() {
+        let svg = include_str!("../../../comparison.svg");
+        assert!(svg.starts_with("<svg role=\"img\"") && svg.contains("@media (prefers-color-scheme:dark)"));
+        for (_, allocator, what) in LINES {
+            assert!(svg.contains(&format!("{what}, {allocator}: ")), "{what}, {allocator}");
+        }
+    }
+
     #[test]
     fn nothing_to_compare_makes_no_drawing() {
         let mut results = results();
