@@ -1,7 +1,7 @@
-//! The byte engines side by side.
+//! The comparison of the byte engines: time, memory, and the largest block left.
 //!
 //! Each workload runs once on a metered engine, for the memory, and then a few times on the bare one, for the time; the
-//! engines take turns, so that a slow moment of the machine meets all of them.
+//! engines take turns, so that a slow moment of the machine slows all of them.
 
 use std::alloc::Layout;
 use std::io::{self, IsTerminal, Write, stderr};
@@ -71,7 +71,7 @@ struct Engine {
     time: Run<Time>,
 }
 
-/// What is known only of an engine in the pool.
+/// The measurements that only an engine in the pool has.
 struct Pooled {
     /// The bytes of the engine itself, at the start of the pool.
     size: usize,
@@ -80,7 +80,7 @@ struct Pooled {
     taken: fn(&mut Pool, usize) -> AllocResult<usize>,
 }
 
-/// The blocks that are looked at one by one, in bytes.
+/// The sizes of the blocks of the second table, in bytes.
 const BLOCK_SIZES: [usize; 5] = [16, 24, 100, 1000, 5000];
 
 /// Runs a workload on an engine in the pool, from a seed.
@@ -96,7 +96,7 @@ struct Memory {
     largest_again: usize,
 }
 
-/// How long a workload took, tearing down what it left included.
+/// How long a workload took, with the time to free what it left.
 struct Time {
     time: Duration,
     checksum: u64,

@@ -1,4 +1,4 @@
-//! An id engine.
+//! The id engine, handing out thread ids.
 
 use std::fmt::Display;
 use std::io::{self, Write};

@@ -7,7 +7,7 @@ use crate::screen::{Colour, Screen};
 /// What a page is used for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Page {
-    /// Nobody's: free memory.
+    /// Free.
     Free,
     /// Taken for good, as the image of a kernel is.
     Pinned,

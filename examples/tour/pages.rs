@@ -1,7 +1,7 @@
 //! A page engine before, during and after fragmentation.
 //!
-//! 16 MiB of page frames: some are pinned, the rest is filled with short runs, and most of those are given back, here
-//! and there. Much is free then, and no run of 2 MiB is; once the rest has come back, there are runs of 2 MiB again.
+//! Of 16 MiB of page frames some are pinned. The tour fills the rest with short runs, and gives most of those back, here and
+//! there: much is free then, but no run of 2 MiB. Once it has given back the others, there are runs of 2 MiB again.
 
 use std::error::Error;
 use std::io::Write;
@@ -21,7 +21,7 @@ const FRAMES: usize = 4096;
 const HUGE_BYTES: usize = 2 << 20;
 const HUGE: usize = HUGE_BYTES / PAGE_SIZE;
 
-/// One in so many short runs outlives the others.
+/// Of so many short runs, one is given back after the others.
 const ONE_IN: usize = 5;
 
 /// A run of pages: where, and how many.

@@ -1,4 +1,4 @@
-//! What the tour is written to, its colours, and how numbers are written.
+//! The output of the tour, its colours, and the format of numbers.
 
 use std::env;
 use std::io::{self, IsTerminal, StdoutLock, Write, stdout};

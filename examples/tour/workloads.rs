@@ -1,5 +1,5 @@
-//! What the byte engines are put to. Each workload is written for any `Allocator`, and gives up, rather than panic, when
-//! memory runs out.
+//! The workloads of the byte engines. Each is written for any `Allocator`, and ends with an error, not with a panic, when memory
+//! runs out.
 
 use std::collections::hash_map::DefaultHasher;
 use std::hash::BuildHasherDefault;
