@@ -7,7 +7,7 @@ use allocator_api2::vec::Vec;
 use allocator_buddy::BuddyByteAllocator;
 use allocator_core::ByteAllocator;
 use allocator_rc::{AllocatorArc, AllocatorRc};
-use allocator_slab::SlabByteAllocator;
+use allocator_slab::{FineSlabByteAllocator, SlabByteAllocator};
 use allocator_tlsf::TlsfByteAllocator;
 
 use crate::support::{Arc, Checked, Handle, Kind, Memory, POOL, Rc, Stubborn};
@@ -56,6 +56,8 @@ shrinking! {
     tlsf: Checked<TlsfByteAllocator>, 3000;
     buddy: Checked<BuddyByteAllocator>, 3000;
     large_blocks_of_buddy: Checked<BuddyByteAllocator>, 9000;
+    slots: Checked<SlabByteAllocator>, 3000;
+    slots_of_fine_classes: Checked<FineSlabByteAllocator>, 3000;
     an_engine_that_moves_nothing: Stubborn<TlsfByteAllocator>, Stubborn::<TlsfByteAllocator>::SIZE;
 }
 
@@ -84,10 +86,9 @@ fn handles_trim_an_engine_over_a_backing() {
     let (mut first, mut second) = (Memory::new(POOL), Memory::new(POOL));
     let rc = AllocatorRc::new(SlabByteAllocator::new(), first.pool()).unwrap();
     let arc = AllocatorArc::new(SlabByteAllocator::new(), second.pool()).unwrap();
-    // The other engines have nothing below them.
-    let freed = [drained(&rc), drained(&arc)];
-    assert!(freed[0] == freed[1]);
+    assert!(drained(&rc) >= 200 * 64 && drained(&arc) >= 200 * 64);
     assert_eq!((rc.trim(), arc.trim()), (0, 0));
+    // TLSF has nothing below it.
     let mut third = Memory::new(POOL);
     assert_eq!(drained(&AllocatorRc::new(TlsfByteAllocator::new(), third.pool()).unwrap()), 0);
 }

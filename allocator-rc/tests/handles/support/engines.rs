@@ -25,6 +25,12 @@ macro_rules! engines {
     };
 }
 
+impl Engine for allocator_slab::FineSlabByteAllocator {
+    fn fresh() -> Self {
+        allocator_slab::SlabByteAllocator::fine()
+    }
+}
+
 engines!(allocator_tlsf::TlsfByteAllocator, allocator_buddy::BuddyByteAllocator, allocator_slab::SlabByteAllocator);
 
 impl<A: Engine> Engine for Checked<A> {
