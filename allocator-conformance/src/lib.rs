@@ -24,17 +24,49 @@
 //!
 //! # Running it on an allocator of yours
 //!
-//! Depend on this crate under `[dev-dependencies]`, and give the suite an expression that
-//! makes a fresh allocator without memory. Each macro line is one `#[test]` per check, in a module of the given name:
+//! 1. Depend on this crate under `[dev-dependencies]`.
+//! 2. Write one macro line for each allocator, in a file of tests: a name, an expression that makes a fresh allocator
+//!    without memory, and options where it differs from others. Each line is one `#[test]` per check, in a module of that
+//!    name.
+//! 3. Run `cargo test`. A failure says what was promised, what happened, and how to run that check again.
+//! 4. Under Miri run the same with `MIRIFLAGS=-Zmiri-permissive-provenance`.
 //!
-//! ```ignore
-//! allocator_conformance::byte_conformance!(my_heap, MyHeap::new());
-//! allocator_conformance::page_conformance!(
-//!     my_frames,
-//!     MyFrames::new(),
-//!     PageOptions { runs: Runs::PowerOfTwo, ..Default::default() }
-//! );
 //! ```
+//! use allocator_conformance::{ByteOptions, PageOptions, Runs, byte_conformance, page_conformance};
+//! # use allocator_core::{AllocError, AllocResult, BaseAllocator, ByteAllocator, PageAllocator};
+//! # use core::{alloc::Layout, ptr::NonNull};
+//! # struct MyHeap;
+//! # struct MyFrames;
+//! # impl BaseAllocator for MyHeap {
+//! #     unsafe fn init(&mut self, _: usize, _: usize) -> AllocResult { Err(AllocError::InvalidParam) }
+//! #     unsafe fn add_memory(&mut self, _: usize, _: usize) -> AllocResult { Err(AllocError::InvalidParam) }
+//! # }
+//! # impl BaseAllocator for MyFrames {
+//! #     unsafe fn init(&mut self, _: usize, _: usize) -> AllocResult { Err(AllocError::InvalidParam) }
+//! #     unsafe fn add_memory(&mut self, _: usize, _: usize) -> AllocResult { Err(AllocError::InvalidParam) }
+//! # }
+//! # unsafe impl ByteAllocator for MyHeap {
+//! #     fn alloc(&mut self, _: Layout) -> AllocResult<NonNull<u8>> { Err(AllocError::NoMemory) }
+//! #     unsafe fn dealloc(&mut self, _: NonNull<u8>, _: Layout) {}
+//! #     fn total_bytes(&self) -> usize { 0 }
+//! #     fn used_bytes(&self) -> usize { 0 }
+//! #     fn available_bytes(&self) -> usize { 0 }
+//! # }
+//! # unsafe impl PageAllocator for MyFrames {
+//! #     const PAGE_SIZE: usize = 4096;
+//! #     fn alloc_pages(&mut self, _: usize, _: usize) -> AllocResult<usize> { Err(AllocError::NoMemory) }
+//! #     fn alloc_pages_at(&mut self, _: usize, _: usize, _: usize) -> AllocResult<usize> { Err(AllocError::NoMemory) }
+//! #     fn dealloc_pages(&mut self, _: usize, _: usize) -> AllocResult { Err(AllocError::NotAllocated) }
+//! #     fn total_pages(&self) -> usize { 0 }
+//! #     fn used_pages(&self) -> usize { 0 }
+//! #     fn available_pages(&self) -> usize { 0 }
+//! # }
+//!
+//! byte_conformance!(my_heap, MyHeap, ByteOptions { min_first_region: 64 << 10, ..Default::default() });
+//! page_conformance!(my_frames, MyFrames, PageOptions { runs: Runs::PowerOfTwo, ..Default::default() });
+//! ```
+//!
+//! The checks of the methods that a trait provides run for every allocator: on the provided ones they are quick.
 //!
 //! Where there is no test harness, `run_all` of each module does the same:
 //!
