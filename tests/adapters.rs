@@ -45,7 +45,7 @@ fn slab<C: SizeClasses, P: PageAllocator>(pages: P) -> SlabByteAllocator<C, Page
 }
 
 fn slab_with_metadata() -> ByteOptions {
-    ByteOptions { shrink_may_fail: true, ..with_metadata() }
+    ByteOptions { shrink_may_fail: true, chunks_keep_their_size: true, ..with_metadata() }
 }
 
 allocator_conformance::byte_conformance!(

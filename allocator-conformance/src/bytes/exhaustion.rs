@@ -159,3 +159,35 @@ fn charged_for_itself<A: ByteAllocator>(shadow: &Shadow<'_, A>) -> Outcome {
     }
     Ok(())
 }
+
+/// Where one byte is refused, hardly anything is available, in a small pool and in a large one.
+pub(crate) fn nothing_left_over<A: ByteAllocator>(bench: &mut Bench<'_, A>) -> Outcome {
+    let (middle, span) = (bench.middle(), bench.arena().span());
+    let small = middle.start..middle.start + bench.options.min_first_region.max(64 << 10).min(middle.len());
+    for (pool, sizes) in [(small.clone(), &[4096, 100, 1][..]), (small, &[2049, 30, 1]), (span, &[8000, 1000, 1])] {
+        if cfg!(miri) && sizes.contains(&30) {
+            continue;
+        }
+        let mut shadow = bench.with_regions(core::slice::from_ref(&pool))?;
+        for &size in sizes {
+            fill(&mut shadow, layout(size, 1))?;
+        }
+        hardly_any_left(&shadow)?;
+        if !shadow.options.chunks_keep_their_size {
+            for block in shadow.live().map(|(block, _)| block).step_by(7).take(10).collect::<Vec<_>>() {
+                shadow.dealloc(block)?;
+            }
+            fill(&mut shadow, layout(1, 1))?;
+            hardly_any_left(&shadow)?;
+        }
+        shadow.finish()?;
+    }
+    Ok(())
+}
+
+/// Whether at most one percent is available, or what the allocator is known to leave.
+fn hardly_any_left<A: ByteAllocator>(shadow: &Shadow<'_, A>) -> Outcome {
+    let (stats, percent) = (shadow.stats(), shadow.options.most_left_over);
+    ensure!(stats.available <= stats.total / 100 * percent, "one byte is refused, with {stats:?}");
+    Ok(())
+}

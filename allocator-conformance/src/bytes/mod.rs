@@ -1,6 +1,7 @@
 //! The checks for [`ByteAllocator`].
 
 mod accounts;
+mod answers;
 mod batches;
 mod bench;
 mod contents;
@@ -104,6 +105,12 @@ macro_rules! __byte_checks {
                 largest_fits_again,
                 /// What is used is counted once.
                 counted_once,
+                /// Where one byte is refused, at most one percent is available.
+                nothing_left_over,
+                /// Asked for statistics or not, an allocator gives the same answers.
+                asking_changes_nothing,
+                /// Regions that are refused change no later answer.
+                refused_regions_change_nothing,
                 /// Layouts that nothing can serve are refused.
                 hostile_layouts,
                 /// Size 0 gives blocks of their own.
@@ -114,6 +121,8 @@ macro_rules! __byte_checks {
                 moved_allocator,
                 /// An allocator that is lent as `&mut A` or `&mut dyn` is the same allocator.
                 lent_allocator,
+                /// An allocator that is lent gives the answers that it gives itself.
+                lent_answers,
             ]
             $($context)*
         }
@@ -122,6 +131,7 @@ macro_rules! __byte_checks {
 
 /// All checks under one roof for the table.
 mod all {
+    pub(super) use super::answers::*;
     pub(super) use super::batches::*;
     pub(super) use super::exhaustion::*;
     pub(super) use super::growth::*;

@@ -27,6 +27,9 @@ pub struct ByteOptions {
     /// Whether memory that blocks of one size gave back may be of no use to blocks of another size. Default: no. Yes for
     /// an allocator that cuts chunks into slots of one size, where a single live slot keeps a chunk.
     pub chunks_keep_their_size: bool,
+    /// How much of a pool may be available where one byte is refused, in percent of `total`. Default: 1, which the
+    /// contract allows. More for an allocator over a package that prevents it, documented there.
+    pub most_left_over: usize,
 }
 
 impl Default for ByteOptions {
@@ -37,6 +40,7 @@ impl Default for ByteOptions {
             shrink_may_fail: false,
             largest_block: usize::MAX,
             chunks_keep_their_size: false,
+            most_left_over: 1,
         }
     }
 }

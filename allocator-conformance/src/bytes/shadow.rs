@@ -127,6 +127,11 @@ impl<'a, A: ByteAllocator> Shadow<'a, A> {
         self.arena
     }
 
+    /// For a program that is to be run on the allocator without the shadow, to which nothing is live.
+    pub(super) fn allocator_and_arena(&mut self) -> (&mut A, &Arena) {
+        (&mut self.allocator, self.arena)
+    }
+
     pub(super) fn stats(&self) -> Stats {
         Stats {
             total: self.allocator.total_bytes(),

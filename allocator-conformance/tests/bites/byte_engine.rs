@@ -3,14 +3,23 @@
 //! Each fault is one condition in it.
 
 use std::alloc::Layout;
+use std::cell::Cell;
 use std::collections::BTreeMap;
+use std::mem::MaybeUninit;
 use std::ptr::{self, NonNull};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use allocator_core::address::widen;
 use allocator_core::traits::realloc_by_moving;
 use allocator_core::{AllocError, AllocResult, BaseAllocator, ByteAllocator, Region};
 
 use crate::fault::Fault;
+
+/// A number that is another one each time.
+fn next_number() -> usize {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    NEXT.fetch_add(1, Relaxed)
+}
 
 /// Every block is a multiple of this size, at a multiple of it.
 const GRANULE: usize = 16;
@@ -27,6 +36,10 @@ pub(crate) struct FirstFit {
     high_water: usize,
     /// Where the allocator was when it got its first region.
     home: usize,
+    /// How many places that fit are passed over: 0, but for faults.
+    passed_over: Cell<usize>,
+    /// What `total` is too small by: 0, but for faults.
+    lost: usize,
 }
 
 impl FirstFit {
@@ -39,6 +52,8 @@ impl FirstFit {
             absorbed: BTreeMap::new(),
             high_water: 0,
             home: 0,
+            passed_over: Cell::new(if fault == Some(Fault::DiffersEachTime) { next_number() % 2 } else { 0 }),
+            lost: 0,
         }
     }
 
@@ -55,6 +70,9 @@ impl FirstFit {
         let compared = if self.has(Fault::TrimsBeforeComparing) { region } else { offered };
         let mut known = self.regions.iter().take(if self.has(Fault::ForgetsRegions) { 8 } else { usize::MAX });
         if let Some(&other) = known.find(|known| known.overlaps(compared)) {
+            if self.has(Fault::RefusedRegionChanges) {
+                self.passed_over.set(1);
+            }
             return if self.tolerates_overlap(compared, other) { Ok(()) } else { Err(AllocError::MemoryOverlap) };
         }
         self.regions.push(region);
@@ -93,10 +111,16 @@ impl FirstFit {
 
     /// The first free range with room for `size` bytes aligned to `align`, and where in it.
     fn find(&self, size: usize, align: usize) -> Option<(usize, usize, usize)> {
-        self.free.iter().find_map(|(&start, &end)| {
+        if self.has(Fault::KeepsReserve) && self.available_bytes() < self.total_bytes() / 16 {
+            return None;
+        }
+        let fits = |(&start, &end): (&usize, &usize)| {
             let at = start.checked_next_multiple_of(align)?;
             (at.checked_add(size)? <= end).then_some((start, end, at))
-        })
+        };
+        let mut places = self.free.iter().filter_map(fits);
+        let first = places.next()?;
+        Some(places.nth(self.passed_over.get().wrapping_sub(1)).unwrap_or(first))
     }
 
     /// What a refusal does to the engine: nothing.
@@ -195,10 +219,13 @@ unsafe impl ByteAllocator for FirstFit {
     }
 
     fn total_bytes(&self) -> usize {
-        self.regions.iter().map(|region| region.size()).sum()
+        self.regions.iter().map(|region| region.size()).sum::<usize>().wrapping_sub(self.lost)
     }
 
     fn used_bytes(&self) -> usize {
+        if self.has(Fault::AskingChanges) {
+            self.passed_over.set(1 - self.passed_over.get());
+        }
         self.used
     }
 
@@ -240,6 +267,116 @@ unsafe impl ByteAllocator for FirstFit {
         moved.map_err(|_| self.refuse_realloc(ptr, layout))
     }
 
+    unsafe fn realloc_in_place(
+        &mut self,
+        ptr: NonNull<u8>,
+        layout: Layout,
+        new_size: usize,
+    ) -> AllocResult<NonNull<u8>> {
+        let new_layout = Layout::from_size_align(new_size, layout.align());
+        let sizes = new_layout.ok().and_then(|new| Some((new, block_size(layout)?, block_size(new)?)));
+        let Some((new_layout, old, new)) = sizes else { return Err(self.refuse_in_place(ptr, layout)) };
+        let at = ptr.as_ptr().addr();
+        // Other faults let blocks be where this does not see them.
+        let strange = self.has(Fault::OverlappingBlocks) || self.has(Fault::ChargesRest);
+        if strange || new < old && self.has(Fault::ShrinkMoves) || new == old && self.has(Fault::InPlaceRefusesSame) {
+            return Err(self.refuse_in_place(ptr, layout));
+        }
+        if self.has(Fault::InPlaceMoves) && new < old {
+            // SAFETY: passed on from the caller.
+            return unsafe { realloc_by_moving(self, ptr, layout, new_size) };
+        }
+        if new > old && !self.has(Fault::InPlaceGrowsOver) {
+            let end = self.free.get(&(at + old)).copied().filter(|&end| end >= at + new);
+            let Some(end) = end else { return Err(self.refuse_in_place(ptr, layout)) };
+            self.free.remove(&(at + old));
+            if at + new < end {
+                self.free.insert(at + new, end);
+            }
+            self.high_water = self.high_water.max(at + new);
+        }
+        if new < old {
+            self.release(at + new, at + old);
+        }
+        self.used = self.used - self.charge(layout, old) + self.charge(new_layout, new);
+        if self.has(Fault::InPlaceDamages) && layout.size() > 0 && new_size > 0 {
+            // SAFETY: the block is this large.
+            unsafe { ptr.write(!ptr.read()) };
+        }
+        Ok(widen(ptr))
+    }
+
+    fn alloc_batch<'o>(&mut self, layout: Layout, out: &'o mut [MaybeUninit<NonNull<u8>>]) -> &'o mut [NonNull<u8>] {
+        let used = self.used;
+        let most = if self.has(Fault::BatchStopsShort) { out.len() / 2 } else { out.len() };
+        let mut blocks: Vec<NonNull<u8>> = std::iter::from_fn(|| self.alloc(layout).ok()).take(most).collect();
+        if self.has(Fault::BatchRepeats) && blocks.len() > 1 {
+            blocks[1] = blocks[0];
+        }
+        if self.has(Fault::BatchUncounted) {
+            self.used = used;
+        }
+        let behind = self.has(Fault::BatchWritesBehind).then_some(NonNull::<u64>::dangling().cast());
+        for (entry, block) in out.iter_mut().zip(blocks.iter().copied().chain(behind)) {
+            entry.write(block);
+        }
+        // SAFETY: so many entries were written, and a `MaybeUninit` has the layout of what is in it.
+        unsafe { &mut *(ptr::from_mut(&mut out[..blocks.len()]) as *mut [NonNull<u8>]) }
+    }
+
+    unsafe fn dealloc_batch(&mut self, blocks: &[NonNull<u8>], layout: Layout) {
+        let forgotten = usize::from(self.has(Fault::BatchForgetsLast) && blocks.len() > 1);
+        for &block in &blocks[forgotten..] {
+            // SAFETY: passed on from the caller.
+            unsafe { self.dealloc(block, layout) };
+        }
+    }
+
+    fn trim(&mut self) -> usize {
+        match self.fault {
+            Some(Fault::TrimOverstates) => self.total_bytes() + GRANULE,
+            Some(Fault::TrimRepeats) => GRANULE.min(self.available_bytes()),
+            Some(Fault::TrimLosesTotal) if self.available_bytes() > GRANULE => {
+                self.lost += GRANULE;
+                0
+            }
+            _ => 0,
+        }
+    }
+
+    fn release_region(&mut self) -> Option<Region> {
+        let range = |region: Region| {
+            let (start, end) = self.free.range(..=region.start()).next_back()?;
+            (*end >= region.end()).then_some((*start, *end))
+        };
+        let index = self.regions.iter().position(|&region| range(region).is_some());
+        let index = index.or(if self.has(Fault::ReleasesLive) { self.regions.len().checked_sub(1) } else { None })?;
+        let region = self.regions.swap_remove(index);
+        if self.has(Fault::ReleaseKeepsTotal) {
+            self.lost = self.lost.wrapping_sub(region.size());
+        }
+        if let Some((start, end)) = range(region).filter(|_| !self.has(Fault::ReleaseKeepsBlocks)) {
+            self.free.remove(&start);
+            for (start, end) in [(start, region.start()), (region.end(), end)] {
+                if start < end {
+                    self.free.insert(start, end);
+                }
+            }
+        }
+        let half = region.size() / 2;
+        if self.has(Fault::ReleasesPart) { Region::new(region.start(), half).ok() } else { Some(region) }
+    }
+
+    fn region_for(&self, layout: Layout) -> Option<Layout> {
+        if self.has(Fault::RegionForNone) && layout.size() >= 1000 {
+            return None;
+        }
+        let size = block_size(layout)?;
+        let rounding = layout.align().max(GRANULE) + GRANULE;
+        let rounding = if self.has(Fault::RegionForTooLittle) { GRANULE } else { rounding };
+        Layout::from_size_align(size.checked_add(rounding)?, 1).ok()
+    }
+
     fn usable_size(&self, layout: Layout) -> (usize, usize) {
         let usable = block_size(layout).unwrap_or(layout.size());
         (layout.size(), if self.has(Fault::UsableTooLarge) { usable.saturating_add(GRANULE) } else { usable })
@@ -247,6 +384,14 @@ unsafe impl ByteAllocator for FirstFit {
 }
 
 impl FirstFit {
+    fn refuse_in_place(&mut self, ptr: NonNull<u8>, layout: Layout) -> AllocError {
+        if self.has(Fault::InPlaceRefusalDamages) && layout.size() > 0 {
+            // SAFETY: the block is the caller's and this large, which is why it may not be done.
+            unsafe { ptr.write(!ptr.read()) };
+        }
+        AllocError::NoMemory
+    }
+
     fn refuse_realloc(&mut self, ptr: NonNull<u8>, layout: Layout) -> AllocError {
         // SAFETY: the block is the caller's, which is why neither may be done.
         unsafe {

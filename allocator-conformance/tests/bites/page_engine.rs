@@ -3,6 +3,7 @@
 //! Each fault is one condition in it.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::ptr;
 
 use allocator_core::{AllocError, AllocResult, BaseAllocator, PageAllocator, Region};
@@ -144,6 +145,42 @@ unsafe impl<const PAGE_SIZE: usize> PageAllocator for PageMap<PAGE_SIZE> {
         }
         self.set(base, num_pages, true);
         Ok(base)
+    }
+
+    fn alloc_pages_in(
+        &mut self,
+        within: RangeInclusive<usize>,
+        num_pages: usize,
+        align_pow2: usize,
+    ) -> AllocResult<usize> {
+        Self::check(num_pages, align_pow2)?;
+        if within.is_empty() {
+            let full = self.has(Fault::EmptyRangeIsFull);
+            return Err(if full { AllocError::NoMemory } else { AllocError::InvalidParam });
+        }
+        let align = if self.has(Fault::WithinUnaligned) { PAGE_SIZE } else { align_pow2 };
+        let checked = if self.has(Fault::WithinFirstPageOnly) { 1 } else { num_pages };
+        let ends = usize::from(self.has(Fault::WithinMissesEnds));
+        let last = |page: usize| checked.checked_mul(PAGE_SIZE)?.checked_add(page).map(|end| end - 1 + ends);
+        let fits = |&(&page, &taken): &(&usize, &bool)| {
+            let inside = within.contains(&page) && last(page).is_some_and(|last| within.contains(&last));
+            !taken && inside && page.is_multiple_of(align) && self.is_free_run(page, num_pages)
+        };
+        let mut pages = self.pages.iter();
+        let found = if self.has(Fault::WithinNotLowest) { pages.rfind(fits) } else { pages.find(fits) };
+        let base = found.map(|(&page, _)| page).ok_or(AllocError::NoMemory)?;
+        self.set(base, num_pages, true);
+        Ok(base)
+    }
+
+    fn span(&self) -> RangeInclusive<usize> {
+        match (self.pages.first_key_value(), self.pages.last_key_value()) {
+            (Some((&first, _)), Some((&last, _))) if self.has(Fault::SpanForgetsLast) => first..=last - 1,
+            (Some((&first, _)), Some((&last, _))) => first..=last + (PAGE_SIZE - 1),
+            _ if self.has(Fault::SpanOfNothing) => 0..=0,
+            #[expect(clippy::reversed_empty_ranges, reason = "it has to be empty")]
+            _ => 1..=0,
+        }
     }
 
     fn dealloc_pages(&mut self, pos: usize, num_pages: usize) -> AllocResult {

@@ -2,7 +2,7 @@
 
 use std::thread;
 
-use allocator_conformance::{ByteOptions, Config, IdOptions, PageOptions, Violation, bytes, ids, pages};
+use allocator_conformance::{ByteOptions, Config, IdOptions, PageOptions, Placement, Violation, bytes, ids, pages};
 
 use crate::byte_engine::FirstFit;
 use crate::fault::Fault::{self, *};
@@ -18,6 +18,12 @@ const BYTES: &[Expected] = &[
     (AcceptsOverlapFromAbove, &[("overlapping_regions", "expected MemoryOverlap"), ("many_regions", "MemoryOverlap")]),
     (AcceptsOverlapFromBelow, &[("overlapping_regions", "expected MemoryOverlap"), ("many_regions", "MemoryOverlap")]),
     (AcceptsSameRegion, &[("overlapping_regions", "expected MemoryOverlap"), ("add_memory_first", "MemoryOverlap")]),
+    (AskingChanges, &[("asking_changes_nothing", "answers otherwise")]),
+    (BatchForgetsLast, &[("batches", "dealloc_batch with"), ("batches", "used went from")]),
+    (BatchRepeats, &[("batches", "overlaps the live block"), ("batches_in_a_full_pool", "overlaps the live block")]),
+    (BatchStopsShort, &[("batches", "though alloc has one more"), ("random_tiny", "though alloc has one more")]),
+    (BatchUncounted, &[("batches", "less than the usable bytes")]),
+    (BatchWritesBehind, &[("batches_in_a_full_pool", "behind them was written")]),
     (BlockAboveRegion, &[("realloc_refused", "is not inside the regions")]),
     (BlockBelowRegion, &[("exhaustion", "is not inside the regions"), ("init_once", "is not inside the regions")]),
     (ChargesRest, &[("counted_once", "has raised used by")]),
@@ -26,8 +32,21 @@ const BYTES: &[Expected] = &[
         &[("counted_once", "less than the usable bytes"), ("usable_bytes", "less than the usable bytes")],
     ),
     (CountsTwice, &[("counted_once", "larger than total"), ("exhaustion", "larger than total")]),
+    (
+        DiffersEachTime,
+        &[("lent_answers", "answers otherwise"), ("refused_regions_change_nothing", "answers otherwise")],
+    ),
     (FailureCounts, &[("before_init", "used: 16"), ("exhaustion", "expected Stats"), ("refill", "expected Stats")]),
     (ForgetsRegions, &[("many_regions", "expected MemoryOverlap")]),
+    (InPlaceDamages, &[("in_place_keeps_contents", "byte 0 was not kept"), ("random_mixed", "byte 0 was not kept")]),
+    (InPlaceGrowsOver, &[("in_place_keeps_contents", "overlaps the live block")]),
+    (InPlaceMoves, &[("in_place_keeps_contents", "the block moved to")]),
+    (InPlaceRefusalDamages, &[("in_place_refused", "was changed at byte 0")]),
+    (
+        InPlaceRefusesSame,
+        &[("in_place_refused", "the usable size stays the same"), ("in_place_keeps_contents", "stays the same")],
+    ),
+    (KeepsReserve, &[("nothing_left_over", "one byte is refused")]),
     (LargeAlignmentIgnored, &[("realloc_keeps_contents", "is not aligned"), ("hostile_layouts", "is not aligned")]),
     (LeaksOnFailure, &[("refill", "did at first"), ("largest_fits_again", "fitted at first, and not again")]),
     (NeverGivesBack, &[("refill", "did at first"), ("exhaustion", "no memory"), ("largest_fits_again", "not again")]),
@@ -38,11 +57,21 @@ const BYTES: &[Expected] = &[
     (ReallocLosesAlignment, &[("realloc_keeps_contents", "is not aligned")]),
     (ReallocLosesContents, &[("realloc_keeps_contents", "was not kept"), ("random_mixed", "was not kept")]),
     (RecycledNotZeroed, &[("zeroed_is_zero", "is not zero")]),
+    (RefusedRegionChanges, &[("refused_regions_change_nothing", "answers otherwise")]),
     (RefusesUnalignedRegion, &[("regions_anywhere", "Err(InvalidParam)")]),
+    (RegionForNone, &[("region_for_first", "though one would help"), ("region_for_nothing", "and it was served")]),
+    (RegionForTooLittle, &[("region_for_first", "which it wanted"), ("region_for_more", "wanted for it")]),
+    (ReleaseKeepsBlocks, &[("released_regions", "is not inside the regions")]),
+    (ReleaseKeepsTotal, &[("released_regions", "while the region had added")]),
+    (ReleasesLive, &[("released_regions", "lives in it")]),
+    (ReleasesPart, &[("released_regions", "not what was handed over, whole")]),
     (SecondInit, &[("init_once", "expected InvalidParam"), ("add_memory_first", "expected InvalidParam")]),
     (ShrinkMoves, &[("realloc_refused", "refused, though the block is large enough")]),
     (StaysAtHome, &[("moved_allocator", "no memory"), ("init_once", "no memory")]),
     (TrimsBeforeComparing, &[("overlapping_regions", "Ok(()), expected Memory"), ("many_regions", "Ok(()), expected")]),
+    (TrimLosesTotal, &[("trim_harms_nothing", "total went from")]),
+    (TrimOverstates, &[("trim_harms_nothing", "of them in live blocks")]),
+    (TrimRepeats, &[("trim_harms_nothing", "right after another trim")]),
     (UsableTooLarge, &[("usable_bytes", "less than the usable bytes"), ("exhaustion", "less than the usable bytes")]),
     (WritesBehindRegion, &[("init_once", "which is not the allocator's"), ("many_regions", "not the allocator's")]),
     (WritesBelowBlock, &[("exhaustion", "was changed at byte"), ("absurd_regions", "was changed at byte")]),
@@ -57,6 +86,7 @@ const PAGES: &[Expected] = &[
     (AlignmentCappedByRun, &[("aligned_runs", "is not aligned")]),
     (CountsTwice, &[("single_pages", "(total, used, available) is"), ("wrong_frees", "(total, used, available) is")]),
     (DoubleFree, &[("wrong_frees", "expected Err(NotAllocated)"), ("partial_frees", "expected Err(NotAllocated)")]),
+    (EmptyRangeIsFull, &[("bad_ranges", "expected InvalidParam")]),
     (FixedTakenTwice, &[("pages_at", "expected [Err(NoMemory)]"), ("runs_and_holes", "expected [Err(NoMemory)]")]),
     (OnlyAlignedToLength, &[("runs_and_holes", "are free"), ("many_regions", "are free")]),
     (
@@ -66,8 +96,14 @@ const PAGES: &[Expected] = &[
     (RunsCrossHoles, &[("runs_and_holes", "is not managed"), ("many_regions", "is not managed")]),
     (SecondInit, &[("init_once", "expected one of [InvalidParam]"), ("add_memory_first", "[InvalidParam]")]),
     (SinglePageUnaligned, &[("aligned_runs", "alloc_pages(1, 0x2000)"), ("aligned_runs", "is not aligned")]),
+    (SpanForgetsLast, &[("span_has_all_pages", "and there are pages from"), ("random_short", "there are pages from")]),
+    (SpanOfNothing, &[("span_has_all_pages", "without pages the span is")]),
     (TrimsBeforeComparing, &[("overlapping_regions", "Ok(()), expected one"), ("many_regions", "Ok(()), expected")]),
     (TrimsOutward, &[("trimmed_regions", "while the region holds"), ("absurd_regions", "InvalidParam")]),
+    (WithinFirstPageOnly, &[("runs_within", "is not within the range")]),
+    (WithinMissesEnds, &[("every_page_within", "NoMemory"), ("runs_within", "are free")]),
+    (WithinNotLowest, &[("runs_within", "is lower")]),
+    (WithinUnaligned, &[("runs_within", "is not aligned")]),
     (WritesBehindRegion, &[("init_once", "which is not the allocator's"), ("many_regions", "not the allocator's")]),
     (WrongFreeForgetsTail, &[("wrong_frees", "Ok(()), expected Err(NotAllocated)"), ("partial_frees", "Ok(())")]),
     (WrongFreeFreesPart, &[("wrong_frees", "(total, used, available) is"), ("partial_frees", "used, available) is")]),
@@ -111,7 +147,7 @@ fn id_verdict(check: &str, fault: Option<Fault>, config: &Config) -> Verdict {
 }
 
 fn page_options() -> PageOptions {
-    PageOptions { memory_untouched: true, ..Default::default() }
+    PageOptions { memory_untouched: true, placement: Placement::Lowest, ..Default::default() }
 }
 
 /// Runs each fault against the checks that must reject it, which must accept the engine without the fault.
@@ -130,9 +166,10 @@ fn all_rejected(table: &[Expected], verdict: fn(&str, Option<Fault>, &Config) ->
     }
 }
 
-/// No check rejects an engine without a fault, for any of the seeds.
+/// No check rejects an engine without a fault.
 fn faultless_accepted(checks: &[&str], verdict: fn(&str, Option<Fault>, &Config) -> Verdict) {
-    for &seed in SEEDS {
+    // The lines of `main` run the same with new seeds.
+    for &seed in &SEEDS[..SEEDS.len().min(2)] {
         for check in checks {
             let accepted = verdict(check, None, &config(seed));
             assert!(accepted.is_ok(), "{}", accepted.unwrap_err());
@@ -168,7 +205,10 @@ fn faultless_engines_are_accepted() {
 #[cfg_attr(miri, ignore = "takes long, and says no more about memory than the other tests")]
 fn every_check_bites() {
     let bites = |table: &[Expected], check: &str, verdict: fn(&str, Option<Fault>, &Config) -> Verdict| {
-        table.iter().any(|&(fault, _)| verdict(check, Some(fault), &config(1)).is_err())
+        // Those that are listed with the check come first, so that most of the others need not be tried.
+        let listed = |checks: &[(&str, &str)]| checks.iter().any(|&(listed, _)| listed == check);
+        let (first, others): (Vec<&Expected>, Vec<_>) = table.iter().partition(|(_, checks)| listed(checks));
+        first.into_iter().chain(others).any(|&(fault, _)| verdict(check, Some(fault), &config(1)).is_err())
     };
     for check in bytes::CHECKS {
         assert!(bites(BYTES, check, byte_verdict), "bytes: {check} rejects nothing");

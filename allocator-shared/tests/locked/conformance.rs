@@ -124,7 +124,7 @@ fn window() -> PageOptions {
 
 /// A block of another class may not be had.
 fn slab() -> ByteOptions {
-    ByteOptions { shrink_may_fail: true, ..ByteOptions::default() }
+    ByteOptions { shrink_may_fail: true, chunks_keep_their_size: true, ..ByteOptions::default() }
 }
 
 allocator_conformance::byte_conformance!(tlsf, Shared::new(TlsfByteAllocator::new()));
