@@ -168,9 +168,10 @@ fn chunks_of_a_slab_heap_go_back_to_the_pages() {
         // SAFETY: the blocks are live.
         unsafe { heap.dealloc(block, layout(64, 8)) };
     }
-    // All but the chunk of the last block, and what is needed to remember it.
-    assert!(heap.trim() >= 250 * PAGE);
-    assert!((1..=2).contains(&heap.backing().pages().used_pages()), "{:?}", heap.backing().pages());
+    // All but the chunk of the last block, 32 KiB at most, and what is needed to remember it.
+    let trimmed = heap.trim();
+    assert!(trimmed >= 247 * PAGE, "{trimmed} of {}", 256 * PAGE);
+    assert!((1..=9).contains(&heap.backing().pages().used_pages()), "{:?}", heap.backing().pages());
     assert_eq!(heap.trim(), 0);
     // SAFETY: as above.
     unsafe { heap.dealloc(*last, layout(64, 8)) };
