@@ -48,6 +48,23 @@ fn many_vectors<A: ByteAllocator>(heap: &AllocatorRc<'_, A>, count: usize, len: 
     }
 }
 
+/// A vector that becomes smaller while the pool is full keeps its block, so nothing aborts for want of memory.
+fn shrink_in_a_full_pool<A: ByteAllocator>(heap: &AllocatorRc<'_, A>) {
+    let mut vector = PoolVec::<u8, _>::with_capacity_in(100, heap.clone());
+    vector.extend(0..70);
+    let mut filling = Vec::new();
+    for size in [1 << 20, 4096, 128, 8, 1] {
+        let mut block = PoolVec::<u8, _>::new_in(heap.clone());
+        while block.try_reserve_exact(size).is_ok() {
+            filling.push(std::mem::replace(&mut block, PoolVec::new_in(heap.clone())));
+        }
+    }
+    let address = vector.as_ptr();
+    vector.shrink_to_fit();
+    assert_eq!((vector.as_ptr(), vector.capacity()), (address, 70));
+    assert!(vector.iter().copied().eq(0..70));
+}
+
 /// The decimal digits of a number, in the pool.
 fn key<'pool, A: ByteAllocator>(heap: &AllocatorRc<'pool, A>, number: u32) -> PoolVec<u8, AllocatorRc<'pool, A>> {
     let mut key = PoolVec::new_in(heap.clone());
@@ -108,6 +125,11 @@ macro_rules! workloads {
             #[test]
             fn vectors_of_520() {
                 with_heap($engine, |heap| many_vectors(heap, 7_500, 520));
+            }
+
+            #[test]
+            fn a_vector_that_shrinks_in_a_full_pool() {
+                with_heap($engine, shrink_in_a_full_pool);
             }
 
             #[test]
