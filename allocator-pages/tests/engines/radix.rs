@@ -64,3 +64,21 @@ fn a_run_freed_last_is_taken_again_only_where_none_is_lower() {
     free(&mut frames, 4, 2);
     assert_eq!(alloc(&mut frames, 2, 1), 0);
 }
+
+#[test]
+fn a_run_freed_last_was_taken_again_though_lower_memory_had_come() {
+    const PAGE: usize = 4096;
+    for num_pages in [2, 512] {
+        let mut words = vec![0; RadixPageAllocator::<PAGE>::metadata_words(4096)];
+        let mut frames = RadixPageAllocator::<PAGE>::with_window(&mut words, 0);
+        let align = if num_pages == 512 { 512 * PAGE } else { PAGE };
+        // SAFETY: page frames are numbers here.
+        unsafe { frames.add_memory(2048 * PAGE, 2048 * PAGE).unwrap() };
+        let high = frames.alloc_pages(num_pages, align).unwrap();
+        // SAFETY: as above.
+        unsafe { frames.add_memory(0, 1024 * PAGE).unwrap() };
+        frames.dealloc_pages(high, num_pages).unwrap();
+        assert_eq!((high, frames.alloc_pages(num_pages, align)), (2048 * PAGE, Ok(0)), "{num_pages} pages");
+        frames.validate().unwrap();
+    }
+}
