@@ -364,8 +364,9 @@ impl<'m, A: Native<'m>> Model<A> {
         let longest = free_runs.iter().map(Range::len).max().unwrap_or(0);
         assert_eq!(self.engine.largest_free_run(), longest, "the longest free run");
         let (hull, span) = (self.hull(), self.engine.span());
-        let expected = (self.lowest_page + hull.start) * PAGE..=(self.lowest_page + hull.end) * PAGE - 1;
-        assert!(if hull.is_empty() { span.is_empty() } else { span == expected }, "the span is {span:x?}");
+        let from = (self.lowest_page + hull.start) * PAGE;
+        let is_hull = if hull.is_empty() { span.is_empty() } else { span == (from..=from + hull.len() * PAGE - 1) };
+        assert!(is_hull, "the span is {span:x?}");
     }
 
     fn add(&mut self, pages: Pages, init: bool) {

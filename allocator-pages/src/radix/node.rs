@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn the_runs_of_leafs_and_of_their_parent_are_those_of_the_flags() {
+    fn the_runs_of_leaves_and_of_their_parent_are_those_of_the_flags() {
         let mut rng = SmallRng::seed_from_u64(allocator_conformance::seed());
         for round in 0..if cfg!(miri) { 1 } else { 300 } {
             let density = 1 << (round % 11);

@@ -351,6 +351,7 @@ impl<N: Node> Section<N> {
     }
 
     /// Puts into the tree that a page is free, which it has as taken. O(levels).
+    #[inline]
     pub(crate) fn summarize_page(&mut self, page: PageNumber) {
         let leaf = LeafIndex::of(page);
         let bits = *self.leaf(leaf);
