@@ -45,8 +45,8 @@ use crate::page::{Order, PageNumber, PageRange};
 ///
 /// With several regions that keep their metadata themselves, O(regions) more.
 ///
-/// On x86-64, `alloc_pages` of a page that is cached takes 26 instructions, and `dealloc_pages` 28 where there is room in the
-/// cache. In 4 GiB with half of the pages live, refilling the cache took about 1900 at worst, flushing half of it 7200, of
+/// On x86-64, `alloc_pages` of a page that is cached takes 26 instructions, and `dealloc_pages` 27 where there is room in the
+/// cache. In 4 GiB with half of the pages live, refilling the cache took about 2000 at worst, flushing it 7900, of
 /// the calls counted (`cargo run --release -p allocator-benches --bin instructions -- --only pages/churn-half/4g`).
 ///
 /// # Drawbacks

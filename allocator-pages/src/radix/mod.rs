@@ -58,8 +58,8 @@ use crate::page::{Order, PageNumber, PageRange};
 /// | any other alignment | O(log n) for each run that is long enough but lies wrong, or for each multiple of the alignment, whichever are fewer |
 /// | any of these within a range of addresses | the same, and flushing the caches |
 ///
-/// On x86-64, `alloc_pages` of a page that is cached takes 26 instructions, and `dealloc_pages` 28 where there is room in the
-/// cache. In 4 GiB with half of the pages live, refilling the cache took about 4000 at worst, flushing half of it 60,000, of
+/// On x86-64, `alloc_pages` of a page that is cached takes 26 instructions, and `dealloc_pages` 27 where there is room in the
+/// cache. In 4 GiB with half of the pages live, refilling the cache took about 4200 at worst, flushing it 61,000, of
 /// the calls counted (`cargo run --release -p allocator-benches --bin instructions -- --only pages/churn-half/4g`).
 ///
 /// Giving back is O(log n), and O(length / 64) for the bits. A run of the length that was freed last and of the alignment
