@@ -44,8 +44,9 @@ pub unsafe trait SizeClasses {
     const GROWTH_OF_ITS_OWN: usize = usize::MAX;
 
     /// How large a chunk may become, in bytes, where the backing gives a chunk the memory behind it: so that the class needs
-    /// no further chunk, with a further header and a further entry in the table.
-    const LARGEST_CHUNK: usize = 32 << 10;
+    /// no further chunk, with a further header and a further entry in the table. The default, 0, never asks the backing: for
+    /// one that has no headers, or that gives no block the memory behind it.
+    const LARGEST_CHUNK: usize = 0;
 
     /// To how many bytes, a power of two, slots are aligned at most: the default sets no limit. A backing with headers
     /// loses about as much for each chunk.
@@ -209,6 +210,7 @@ unsafe impl SizeClasses for FineClasses {
 
     const GROWTH_SHARE: usize = 256;
     const GROWTH_OF_ITS_OWN: usize = 16;
+    const LARGEST_CHUNK: usize = 32 << 10;
     const MOST_ALIGNED: usize = 128;
 
     /// 32 KiB of slots, at most 256 of them: so that a table of chunks is small beside them, and the `alloc` that links the

@@ -735,6 +735,7 @@ fn a_block_that_became_smaller_was_refused_where_memory_was_short() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "many blocks; the test before this one lends a slot, too")]
 fn classes_whose_slots_are_all_lent_keep_their_chunks() {
     let mut owned = Owned::new(16 << 10);
     let blocks = owned.fill(128);

@@ -3,6 +3,7 @@
 use std::alloc::Layout;
 use std::collections::BTreeMap;
 use std::fmt::Debug;
+use std::mem::MaybeUninit;
 use std::ops::Range;
 use std::ptr::NonNull;
 
@@ -49,6 +50,13 @@ enum How {
     Init,
     AddMemory,
     AddPages,
+}
+
+/// Where a block may be after it was resized.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Resize {
+    Anywhere,
+    InPlace,
 }
 
 /// A live block; its address is known otherwise.
@@ -124,7 +132,24 @@ impl<H: Heap> Model<H> {
             }
             Step::Realloc(choice, Size(new_size)) => {
                 let Some((address, size)) = self.choose(choice) else { return };
-                self.realloc(address, size, new_size, step);
+                self.realloc(Resize::Anywhere, address, size, new_size, step);
+            }
+            Step::ReallocInPlace(choice, Size(new_size)) => {
+                let Some((address, size)) = self.choose(choice) else { return };
+                self.realloc(Resize::InPlace, address, size, new_size, step);
+            }
+            Step::AllocBatch(shape, more) => {
+                let Some(layout) = shape.layout() else { return };
+                self.alloc_batch(layout, usize::from(more) + 1, step);
+            }
+            Step::DeallocBatch(choice) => {
+                let Some((address, _)) = self.choose(choice) else { return };
+                self.dealloc_batch(self.live[&address].layout, step);
+            }
+            Step::Look => {
+                let statistics = self.heap.slab().statistics();
+                assert!(statistics.used_bytes == self.heap.used_bytes() && !statistics.to_string().is_empty());
+                self.check_unchanged(step);
             }
             Step::Reclaim(budget) => self.reclaim(budget.into()),
             Step::Trim => {
@@ -255,10 +280,49 @@ impl<H: Heap> Model<H> {
         self.check_unchanged(call);
     }
 
-    fn realloc(&mut self, address: usize, size: usize, new_size: usize, call: impl Debug) {
+    fn alloc_batch(&mut self, layout: Layout, count: usize, call: impl Debug) {
+        let mut out = vec![MaybeUninit::uninit(); count];
+        let blocks = self.heap.alloc_batch(layout, &mut out).to_vec();
+        self.note_growth(&call);
+        for block in blocks {
+            let address = block.addr().get();
+            let usable = self.place(address, layout, &call);
+            // SAFETY: the block is live, with this layout.
+            let charge = unsafe { self.heap.used_by(block, layout) };
+            self.marks = self.marks.wrapping_add(101);
+            // SAFETY: the block is live, and apart from all others.
+            unsafe { fill(address..address + usable, self.marks) };
+            self.live.insert(address, Block { layout, usable, charge, mark: self.marks });
+            self.usable += usable;
+            self.used += charge;
+        }
+        self.check_unchanged(call);
+    }
+
+    /// Gives back all blocks of a layout.
+    fn dealloc_batch(&mut self, layout: Layout, call: impl Debug) {
+        let addresses: Vec<_> =
+            self.live.iter().filter(|(_, block)| block.layout == layout).map(|(&address, _)| address).collect();
+        for &address in &addresses {
+            self.take(address, &call);
+        }
+        let blocks: Vec<_> = addresses.into_iter().map(pointer).collect();
+        // SAFETY: the blocks were live, with this layout.
+        unsafe { self.heap.dealloc_batch(&blocks, layout) };
+        self.check_unchanged(call);
+    }
+
+    fn realloc(&mut self, how: Resize, address: usize, size: usize, new_size: usize, call: impl Debug) {
         let block = self.take(address, &call);
+        let layout = resized(block.layout, size);
         // SAFETY: the block is live, and the size fits it.
-        let answer = unsafe { self.heap.realloc(pointer(address), resized(block.layout, size), new_size) };
+        let answer = unsafe {
+            match how {
+                Resize::Anywhere => self.heap.realloc(pointer(address), layout, new_size),
+                Resize::InPlace => self.heap.realloc_in_place(pointer(address), layout, new_size),
+            }
+        };
+        assert!(how == Resize::Anywhere || answer.is_err() || answer == Ok(pointer(address)), "{call:?} moved");
         match (answer, Layout::from_size_align(new_size, block.layout.align())) {
             (Ok(new), Ok(layout)) => {
                 let start = new.addr().get();

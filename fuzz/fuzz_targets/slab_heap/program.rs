@@ -39,10 +39,17 @@ pub(crate) enum Step {
     /// So many blocks of one layout, and one; fewer where memory runs out.
     Alloc(Shape, u8),
     AllocZeroed(Shape),
+    /// The same, in one call.
+    AllocBatch(Shape, u8),
     Dealloc(Choice),
+    /// All blocks of the layout of this one, in one call.
+    DeallocBatch(Choice),
     /// Every so many blocks one, by address, upwards or downwards.
     DeallocEvery(u8, bool),
     Realloc(Choice, Size),
+    ReallocInPlace(Choice, Size),
+    /// Statistics, which change nothing.
+    Look,
     Reclaim(u8),
     Trim,
 }
