@@ -100,7 +100,7 @@ impl<C: SizeClasses, B: ByteAllocator> SlabByteAllocator<C, B> {
                 unsafe { slab.extend(chunk.start.add(slots * slot_size), fitting - slots) };
                 return true;
             }
-            more /= 2;
+            more /= 4;
         }
         false
     }
