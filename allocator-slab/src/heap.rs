@@ -94,8 +94,8 @@ const ENTRIES_IN_A_BACKING: usize = 4096;
 ///
 /// # Time complexity
 ///
-/// `alloc` and `dealloc` of a slot are O(1): a load, a store, a count, one test. On x86-64 that is 21 and 17 instructions,
-/// those that find the class of a layout unknown to the compiler included; with `FineClasses` 23 and 19 (`cargo run
+/// `alloc` and `dealloc` of a slot are O(1): a load, a store, a count, one test. On x86-64 that is 20 and 17 instructions,
+/// those that find the class of a layout unknown to the compiler included; with `FineClasses` 22 and 19 (`cargo run
 /// --release -p allocator-benches --bin instructions -- --only bytes/lifo-64`). `alloc` from an empty list is O(1), too,
 /// where a chunk of the class has sorted slots; otherwise it links the slots of a new chunk, at most [`SizeClasses::growth`]
 /// or what the backing gives beyond that, asks the backing, and adds to the tree: O(slots of a chunk + log(chunks)).
