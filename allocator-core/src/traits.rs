@@ -399,11 +399,12 @@ pub const fn is_page_request(num_pages: usize, align_pow2: usize, page_size: usi
 /// # Time complexity
 ///
 /// One `alloc_pages`, and one `alloc_pages_at` for each multiple of `align_pow2` in what `within` and the engine's `span`
-/// have in common; none of these where so many pages are not free at all, or where `within` has all of the span.
+/// have in common, at most 2^24 of them; none of these where so many pages are not free at all.
 ///
 /// # Errors
 ///
-/// As for [`PageAllocator::alloc_pages_in`].
+/// As for [`PageAllocator::alloc_pages_in`]. Where the engine's `span` is the provided one, which knows nothing, and `within`
+/// has more than 2^24 multiples of `align_pow2`, [`AllocError::NoMemory`] may come although a run is free above those.
 pub fn alloc_pages_in_by_trying<P: PageAllocator + ?Sized>(
     pages: &mut P,
     within: RangeInclusive<usize>,
@@ -426,7 +427,8 @@ pub fn alloc_pages_in_by_trying<P: PageAllocator + ?Sized>(
     }
     pages.dealloc_pages(anywhere, num_pages)?;
     let mut next = align_up(low, align_pow2).filter(|&base| base <= last);
-    while let Some(base) = next {
+    for _ in 0..MOST_PLACES {
+        let Some(base) = next else { break };
         if pages.alloc_pages_at(base, num_pages, align_pow2).is_ok() {
             return Ok(base);
         }
@@ -434,6 +436,9 @@ pub fn alloc_pages_in_by_trying<P: PageAllocator + ?Sized>(
     }
     Err(AllocError::NoMemory)
 }
+
+/// How many places [`alloc_pages_in_by_trying`] tries: the pages of 64 GiB, a moment's work, and not those of all addresses.
+const MOST_PLACES: usize = 1 << 24;
 
 /// Allocates small integers: thread ids, ports, interrupt vectors.
 ///
@@ -475,3 +480,6 @@ pub trait IdAllocator {
     /// The number of free ids.
     fn available(&self) -> usize;
 }
+
+#[cfg(test)]
+mod tests;
