@@ -174,6 +174,7 @@ macro_rules! native_page_conformance {
             }
 
             #[test]
+            #[cfg_attr(miri, ignore = "recounts hundreds of pages after each step")]
             fn words_beyond_the_window_hold_ranges_beyond_64() {
                 const PAGES: usize = 2000;
                 for more in [0, 1, 50, 700] {
@@ -200,6 +201,7 @@ macro_rules! native_page_conformance {
             }
 
             #[test]
+            #[cfg_attr(miri, ignore = "recounts hundreds of pages after each step")]
             fn ranges_take_the_words_of_pages_that_no_region_has_reached_and_give_them_back() {
                 let mut words = vec![u64::MAX; Frames::metadata_words(100_000)];
                 let mut frames = Frames::with_window(&mut words, 0);
@@ -267,6 +269,7 @@ macro_rules! native_page_conformance {
             }
 
             #[test]
+            #[cfg_attr(miri, ignore = "recounts hundreds of pages after each step")]
             fn a_region_that_held_its_metadata_could_not_be_removed_whole() {
                 let (_memory, first) = memory(700, PAGE);
                 let mut frames = Frames::new();
@@ -311,6 +314,7 @@ macro_rules! native_page_conformance {
             }
 
             #[test]
+            #[cfg_attr(miri, ignore = "recounts hundreds of pages after each step")]
             fn pages_of_a_balloon_could_not_come_back_to_a_region_with_its_metadata() {
                 let (_memory, first) = memory(600, PAGE);
                 let mut frames = Frames::new();
@@ -340,6 +344,7 @@ macro_rules! native_page_conformance {
             }
 
             #[test]
+            #[cfg_attr(miri, ignore = "recounts hundreds of pages after each step")]
             fn pages_of_a_balloon_moved_a_window_that_had_none_left() {
                 let mut words = vec![0; Frames::metadata_words(1000)];
                 let mut frames = Frames::with_metadata(&mut words);
@@ -354,6 +359,7 @@ macro_rules! native_page_conformance {
             }
 
             #[test]
+            #[cfg_attr(miri, ignore = "recounts hundreds of pages after each step")]
             fn a_region_that_begins_with_pages_of_a_balloon_was_refused() {
                 let (_memory, first) = memory(900, PAGE);
                 let mut frames = Frames::new();
@@ -371,6 +377,7 @@ macro_rules! native_page_conformance {
             }
 
             #[test]
+            #[cfg_attr(miri, ignore = "recounts hundreds of pages after each step")]
             fn a_range_of_addresses_was_searched_place_by_place() {
                 let mut words = vec![0; Frames::metadata_words(1 << 17)];
                 let mut frames = Frames::with_metadata(&mut words);
