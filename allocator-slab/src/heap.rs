@@ -265,6 +265,62 @@ impl<C: SizeClasses, B: ByteAllocator> SlabByteAllocator<C, B> {
         true
     }
 
+    /// Moves a block from a slot of one class to a slot of another, each given with the size that the block has there. Where
+    /// a smaller class has no slot, the block keeps its own, as one of that class.
+    ///
+    /// # Safety
+    ///
+    /// The block is live in a slot of the first class, and has the first size.
+    #[inline]
+    unsafe fn move_to_class(
+        &mut self,
+        ptr: NonNull<u8>,
+        (old, old_size): (usize, usize),
+        (new, new_size): (usize, usize),
+    ) -> AllocResult<NonNull<u8>> {
+        let Some(slot) = self.alloc_slot(new, new_size) else {
+            return self.keep_slot_of(ptr, (old, old_size), (new, new_size));
+        };
+        let from = widen(ptr);
+        // SAFETY: both slots are live, so they are apart, and each has at least the smaller of the two sizes.
+        unsafe { slot.copy_from_nonoverlapping(from, old_size.min(new_size)) };
+        let slab = &mut self.slabs.as_mut()[old];
+        slab.untrack_requested(old_size);
+        // SAFETY: passed on from the caller: the slot is one of this class; widened, the pointer reaches all of it.
+        unsafe { slab.dealloc(from) };
+        Ok(slot)
+    }
+
+    /// A block that becomes smaller keeps its slot, which becomes one of its new class, where it can be.
+    #[cold]
+    #[inline(never)]
+    fn keep_slot_of(
+        &mut self,
+        ptr: NonNull<u8>,
+        (old, old_size): (usize, usize),
+        (new, new_size): (usize, usize),
+    ) -> AllocResult<NonNull<u8>> {
+        if !self.lend_slot(old, new, ptr) {
+            return Err(AllocError::NoMemory);
+        }
+        self.slabs.as_mut()[old].untrack_requested(old_size);
+        self.slabs.as_mut()[new].track_requested(new_size);
+        Ok(widen(ptr))
+    }
+
+    /// Takes a slot of a class for a block of `size` bytes.
+    #[inline]
+    fn alloc_slot(&mut self, class: usize, size: usize) -> Option<NonNull<u8>> {
+        let slab = &mut self.slabs.as_mut()[class];
+        match slab.alloc() {
+            Some(slot) => {
+                slab.track_requested(size);
+                Some(slot)
+            }
+            None => self.alloc_from_chunk(ClassIndex::new(class), size),
+        }
+    }
+
     /// Resizes a block within its slot.
     fn keep_in_slot(&mut self, class: usize, ptr: NonNull<u8>, old_size: usize, new_size: usize) -> NonNull<u8> {
         let slab = &mut self.slabs.as_mut()[class];
@@ -305,16 +361,7 @@ unsafe impl<C: SizeClasses, B: ByteAllocator> ByteAllocator for SlabByteAllocato
     #[inline]
     fn alloc(&mut self, layout: Layout) -> AllocResult<NonNull<u8>> {
         let block = match C::class_of(layout) {
-            Some(class) => {
-                let slab = &mut self.slabs.as_mut()[class];
-                match slab.alloc() {
-                    Some(slot) => {
-                        slab.track_requested(layout.size());
-                        Some(slot)
-                    }
-                    None => self.alloc_from_chunk(ClassIndex::new(class), layout.size()),
-                }
-            }
+            Some(class) => self.alloc_slot(class, layout.size()),
             None => self.alloc_large(layout),
         };
         block.ok_or(AllocError::NoMemory)
@@ -371,18 +418,10 @@ unsafe impl<C: SizeClasses, B: ByteAllocator> ByteAllocator for SlabByteAllocato
                 self.track_requested_large(layout.size(), new_size);
                 Ok(block)
             }
-            (old, new) => {
-                // SAFETY: passed on from the caller.
-                let moved = unsafe { realloc_by_moving(self, ptr, layout, new_size) };
-                match (moved, old, new) {
-                    (Err(_), Some(old), Some(new)) if self.lend_slot(old, new, ptr) => {
-                        self.slabs.as_mut()[old].untrack_requested(layout.size());
-                        self.slabs.as_mut()[new].track_requested(new_size);
-                        Ok(widen(ptr))
-                    }
-                    (moved, ..) => moved,
-                }
-            }
+            // SAFETY: passed on from the caller; these are the classes of the two layouts.
+            (Some(old), Some(new)) => unsafe { self.move_to_class(ptr, (old, layout.size()), (new, new_size)) },
+            // SAFETY: passed on from the caller.
+            _ => unsafe { realloc_by_moving(self, ptr, layout, new_size) },
         }
     }
 
