@@ -102,8 +102,6 @@ pub(crate) unsafe fn block_bytes(payload: NonNull<u8>, layout: Layout) -> usize 
 pub(crate) struct Measures {
     /// In front of the payload: header and padding.
     pub(crate) overhead: usize,
-    /// The whole block.
-    pub(crate) block: usize,
     /// The block, and the free block behind it if there is one: the most that the block can become where it is.
     pub(crate) room: usize,
 }
@@ -119,7 +117,7 @@ pub(crate) unsafe fn measure(payload: NonNull<u8>, layout: Layout) -> Measures {
     let block = in_block(overhead, layout.size());
     // SAFETY: the block ends there, and another one follows, at least the sentinel; its size is its first word.
     let behind = unsafe { payload.add(block - overhead).cast::<usize>().read() };
-    Measures { overhead, block, room: if behind & USED == 0 { block + behind } else { block } }
+    Measures { overhead, room: if behind & USED == 0 { block + behind } else { block } }
 }
 
 /// The bytes of a block for `size` bytes of payload behind `overhead` bytes. This does not overflow: the size is that of a
