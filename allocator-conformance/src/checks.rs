@@ -16,7 +16,7 @@ macro_rules! checks {
             ) -> Result<(), $crate::Violation> {
                 $crate::config::judge($contract, stringify!($check), config, |step| {
                     let terrain = terrain::<A>(options);
-                    $module::$check(&mut Bench::new(&mut make, config, options, step, terrain))
+                    $module::$check(&mut Fixture::new(&mut make, config, options, step, terrain))
                 })
             }
         )+

@@ -19,7 +19,7 @@
 //! | `checks` | the macro that makes functions of the table of a contract's checks |
 //! | `runs` | [`Runs`], which runs of pages or ids an allocator has to find |
 //! | `arena` | the memory that regions are taken from, guarded |
-//! | `bench` | what one check has at hand |
+//! | `fixture` | what one check has at hand |
 //! | [`bytes`], [`pages`], [`ids`] | the contracts: their checks, and the shadows that know what must be true |
 //!
 //! # Running it on an allocator of yours
@@ -149,10 +149,10 @@
 //! either variable through.
 
 mod arena;
-mod bench;
 pub mod bytes;
 mod checks;
 mod config;
+mod fixture;
 pub mod ids;
 pub mod pages;
 mod runs;

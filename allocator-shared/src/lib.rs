@@ -5,8 +5,8 @@
 //! | [`count`] | [`LocalCount`](count::LocalCount) and [`AtomicCount`](count::AtomicCount), saturating counts of references |
 //! | [`access`] | [`Access`], exclusive access to a shared value; [`Local`], a value that one thread shares |
 //! | [`locked`] | [`Locked`], an engine behind a lock |
-//! | `by_reference` | the traits of the family for `&Locked` |
-//! | `global` | [`GlobalAlloc`](core::alloc::GlobalAlloc) for `Locked` |
+//! | `locked::by_reference` | the traits of the family for `&Locked` |
+//! | `locked::global` | [`GlobalAlloc`](core::alloc::GlobalAlloc) for `Locked` |
 //! | `allocator_api` | the `Allocator` traits of collections: their body over any engine, and for `&Locked` (feature `allocator_api`) |
 
 #![no_std]
@@ -18,11 +18,9 @@ extern crate std;
 pub mod access;
 #[cfg(feature = "allocator_api")]
 pub mod allocator_api;
-mod by_reference;
 #[cfg(doctest)]
 mod compile_fail;
 pub mod count;
-mod global;
 pub mod locked;
 
 pub use access::{Access, Local};

@@ -7,6 +7,9 @@ use lock_api::{Mutex, RawMutex};
 
 use crate::access::Access;
 
+mod by_reference;
+mod global;
+
 /// The lock of a [`Locked`] that names no other: a spin lock.
 #[cfg(target_has_atomic = "ptr")]
 pub type DefaultLock = spin::Mutex<()>;

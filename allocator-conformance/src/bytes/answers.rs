@@ -6,7 +6,7 @@ use core::ptr::NonNull;
 use std::string::String;
 use std::vec::Vec;
 
-use super::bench::Bench;
+use super::fixture::Fixture;
 use super::layouts::layout;
 use super::shadow::Shadow;
 use crate::arena::Arena;
@@ -135,13 +135,13 @@ fn answers<A: ByteAllocator>(
 
 /// Runs the same program on two fresh allocators, with something between the calls of the second one.
 fn same_answers<A: ByteAllocator>(
-    bench: &mut Bench<'_, A>,
+    fixture: &mut Fixture<'_, A>,
     what: &str,
     second: impl FnOnce(&mut A, &Arena, u64, usize) -> Outcome<Vec<String>>,
 ) -> Outcome {
-    let (steps, seed) = (bench.steps(4), bench.rng.random());
+    let (steps, seed) = (fixture.steps(4), fixture.rng.random());
     let mut run = |program: &mut dyn FnMut(&mut A, &Arena) -> Outcome<Vec<String>>| {
-        let mut shadow: Shadow<'_, A> = bench.with_one_region()?;
+        let mut shadow: Shadow<'_, A> = fixture.with_one_region()?;
         let (allocator, arena) = shadow.allocator_and_arena();
         program(allocator, arena)
     };
@@ -159,8 +159,8 @@ fn same_answers<A: ByteAllocator>(
     Err(std::format!("{what}, it answers otherwise than it does: {other}, and not {plain}"))
 }
 
-pub(crate) fn asking_changes_nothing<A: ByteAllocator>(bench: &mut Bench<'_, A>) -> Outcome {
-    same_answers(bench, "asked for its statistics between the calls", |allocator, arena, seed, steps| {
+pub(crate) fn asking_changes_nothing<A: ByteAllocator>(fixture: &mut Fixture<'_, A>) -> Outcome {
+    same_answers(fixture, "asked for its statistics between the calls", |allocator, arena, seed, steps| {
         answers(allocator, arena, seed, steps, &mut |allocator, rng| {
             let layout = layout(rng.random_range(0..10_000), 1 << rng.random_range(0..13));
             let _ = (allocator.total_bytes(), allocator.used_bytes(), allocator.available_bytes());
@@ -169,9 +169,9 @@ pub(crate) fn asking_changes_nothing<A: ByteAllocator>(bench: &mut Bench<'_, A>)
     })
 }
 
-pub(crate) fn refused_regions_change_nothing<A: ByteAllocator>(bench: &mut Bench<'_, A>) -> Outcome {
-    let middle = bench.middle();
-    same_answers(bench, "offered regions that it refuses between the calls", |allocator, arena, seed, steps| {
+pub(crate) fn refused_regions_change_nothing<A: ByteAllocator>(fixture: &mut Fixture<'_, A>) -> Outcome {
+    let middle = fixture.middle();
+    same_answers(fixture, "offered regions that it refuses between the calls", |allocator, arena, seed, steps| {
         answers(allocator, arena, seed, steps, &mut |allocator, rng| {
             let overlap = middle.start + rng.random_range(0..middle.len() / 2);
             // SAFETY: regions that are none, or overlap what the allocator has, are refused and left alone.
@@ -184,11 +184,11 @@ pub(crate) fn refused_regions_change_nothing<A: ByteAllocator>(bench: &mut Bench
 }
 
 /// Lent in either way, it does what it does itself, not what a trait's provided methods do.
-pub(crate) fn lent_answers<A: ByteAllocator>(bench: &mut Bench<'_, A>) -> Outcome {
-    same_answers(bench, "lent as `&mut A`", |mut allocator, arena, seed, steps| {
+pub(crate) fn lent_answers<A: ByteAllocator>(fixture: &mut Fixture<'_, A>) -> Outcome {
+    same_answers(fixture, "lent as `&mut A`", |mut allocator, arena, seed, steps| {
         answers(&mut allocator, arena, seed, steps, &mut |_, _| {})
     })?;
-    same_answers(bench, "lent as `&mut dyn`", |allocator, arena, seed, steps| {
+    same_answers(fixture, "lent as `&mut dyn`", |allocator, arena, seed, steps| {
         answers(&mut (allocator as &mut dyn ByteAllocator), arena, seed, steps, &mut |_, _| {})
     })
 }

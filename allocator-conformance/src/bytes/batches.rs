@@ -1,20 +1,20 @@
 //! `alloc_batch` and `dealloc_batch`: many blocks with one call.
 
-use super::bench::Bench;
 use super::fills::{fill, fill_sizes};
+use super::fixture::Fixture;
 use super::layouts::{hostile_shapes, layout};
 use super::shadow::Shadow;
 use crate::config::{Outcome, STRIDE, ensure};
 use allocator_core::ByteAllocator;
 use rand::Rng;
 
-pub(crate) fn batches<A: ByteAllocator>(bench: &mut Bench<'_, A>) -> Outcome {
+pub(crate) fn batches<A: ByteAllocator>(fixture: &mut Fixture<'_, A>) -> Outcome {
     let counts = if cfg!(miri) { [0, 1, 5] } else { [0, 1, 40] };
-    let mut shadow = bench.empty();
+    let mut shadow = fixture.empty();
     let none = shadow.alloc_batch(layout(64, 8), 3)?;
     ensure!(none.is_empty(), "a batch out of no memory");
     drop(shadow);
-    let mut shadow = bench.with_one_region()?;
+    let mut shadow = fixture.with_one_region()?;
     for size in [0, 1, 8, 64, 100, 500, 2049, 4096, 5000].into_iter().step_by(STRIDE) {
         for align in [1, 8, 64, 4096].into_iter().step_by(STRIDE) {
             for count in counts {
@@ -53,11 +53,11 @@ fn give_back_in_parts<A: ByteAllocator>(shadow: &mut Shadow<'_, A>) -> Outcome {
 }
 
 /// As many blocks fit into a pool with batches as without, and what came one by one can go in batches.
-pub(crate) fn batches_in_a_full_pool<A: ByteAllocator>(bench: &mut Bench<'_, A>) -> Outcome {
-    let sizes = fill_sizes(bench);
+pub(crate) fn batches_in_a_full_pool<A: ByteAllocator>(fixture: &mut Fixture<'_, A>) -> Outcome {
+    let sizes = fill_sizes(fixture);
     for size in sizes {
         let layout = layout(size, 8);
-        let mut shadow = bench.with_one_region()?;
+        let mut shadow = fixture.with_one_region()?;
         let one_by_one = fill(&mut shadow, layout)?;
         while let Some(block) = shadow.any_block() {
             shadow.dealloc_alike(block, 100)?;

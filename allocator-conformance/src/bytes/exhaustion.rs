@@ -6,19 +6,19 @@ use std::vec::Vec;
 use rand::Rng;
 use rand::seq::SliceRandom;
 
-use super::bench::Bench;
 use super::fills::{fill, fill_sizes, largest_block};
+use super::fixture::Fixture;
 use super::layouts::layout;
 use super::programs::churn;
 use super::shadow::{Block, Shadow};
 use crate::config::{Outcome, STRIDE, ensure};
 use allocator_core::ByteAllocator;
 
-pub(crate) fn exhaustion<A: ByteAllocator>(bench: &mut Bench<'_, A>) -> Outcome {
-    let pool = bench.middle().len();
+pub(crate) fn exhaustion<A: ByteAllocator>(fixture: &mut Fixture<'_, A>) -> Outcome {
+    let pool = fixture.middle().len();
     let refusals = if cfg!(miri) { 3 } else { 100 };
-    let sizes = fill_sizes(bench);
-    let mut shadow = bench.with_one_region()?;
+    let sizes = fill_sizes(fixture);
+    let mut shadow = fixture.with_one_region()?;
     for size in sizes {
         let layout = layout(size, 8);
         let count = fill(&mut shadow, layout)?;
@@ -57,19 +57,19 @@ fn room_after_free<A: ByteAllocator>(shadow: &mut Shadow<'_, A>, layout: Layout)
 /// As many blocks of each size as a fresh allocator has room for, round after round. Between two fills the largest block
 /// is taken once, for which an allocator that keeps free memory sorted by size has to put all of it together again: what
 /// is missing then has been lost.
-pub(crate) fn refill<A: ByteAllocator>(bench: &mut Bench<'_, A>) -> Outcome {
-    let pool = bench.middle().len();
+pub(crate) fn refill<A: ByteAllocator>(fixture: &mut Fixture<'_, A>) -> Outcome {
+    let pool = fixture.middle().len();
     let rounds = if cfg!(miri) { 1 } else { 3 };
-    let region = bench.middle();
-    let largest = largest_block(bench, core::slice::from_ref(&region), 8)?;
-    let sizes = fill_sizes(bench);
+    let region = fixture.middle();
+    let largest = largest_block(fixture, core::slice::from_ref(&region), 8)?;
+    let sizes = fill_sizes(fixture);
     let mut first = Vec::new();
     for &size in &sizes {
-        let mut shadow = bench.with_one_region()?;
+        let mut shadow = fixture.with_one_region()?;
         first.push((size, fill(&mut shadow, layout(size, 8))?));
         shadow.finish()?;
     }
-    let mut shadow = bench.with_one_region()?;
+    let mut shadow = fixture.with_one_region()?;
     for _ in 0..rounds {
         let mut sizes = first.clone();
         sizes.shuffle(&mut shadow.rng);
@@ -89,17 +89,17 @@ pub(crate) fn refill<A: ByteAllocator>(bench: &mut Bench<'_, A>) -> Outcome {
     shadow.finish()
 }
 
-pub(crate) fn largest_fits_again<A: ByteAllocator>(bench: &mut Bench<'_, A>) -> Outcome {
-    let middle = bench.middle();
-    let (end, pool, steps) = (middle.end, middle.len(), bench.steps(2));
+pub(crate) fn largest_fits_again<A: ByteAllocator>(fixture: &mut Fixture<'_, A>) -> Outcome {
+    let middle = fixture.middle();
+    let (end, pool, steps) = (middle.end, middle.len(), fixture.steps(2));
     let rounds = if cfg!(miri) { 1 } else { 3 };
     let sets = [
         std::vec![middle.clone()],
         std::vec![middle.start + 4096..end - 8192, end + 4096..end + pool / 2, end - 8192..end],
     ];
     for regions in sets.into_iter().skip(usize::from(cfg!(miri))) {
-        let largest = largest_block(bench, &regions, 8)?;
-        let mut shadow = bench.with_regions(&regions)?;
+        let largest = largest_block(fixture, &regions, 8)?;
+        let mut shadow = fixture.with_regions(&regions)?;
         churn(&mut shadow, steps, pool)?;
         shadow.dealloc_all()?;
         for round in 0..rounds {
@@ -117,11 +117,11 @@ pub(crate) fn largest_fits_again<A: ByteAllocator>(bench: &mut Bench<'_, A>) -> 
     Ok(())
 }
 
-pub(crate) fn counted_once<A: ByteAllocator>(bench: &mut Bench<'_, A>) -> Outcome {
-    let region = bench.middle();
-    let largest = largest_block(bench, core::slice::from_ref(&region), 8)?;
-    let sizes = fill_sizes(bench);
-    let mut shadow = bench.with_one_region()?;
+pub(crate) fn counted_once<A: ByteAllocator>(fixture: &mut Fixture<'_, A>) -> Outcome {
+    let region = fixture.middle();
+    let largest = largest_block(fixture, core::slice::from_ref(&region), 8)?;
+    let sizes = fill_sizes(fixture);
+    let mut shadow = fixture.with_one_region()?;
     let before = shadow.stats();
     let block = shadow.must_alloc(layout(largest, 8))?;
     let stats = shadow.stats();
@@ -161,16 +161,16 @@ fn charged_for_itself<A: ByteAllocator>(shadow: &Shadow<'_, A>) -> Outcome {
 }
 
 /// Where one byte is refused, hardly anything is available, in a small pool and in a large one.
-pub(crate) fn nothing_left_over<A: ByteAllocator>(bench: &mut Bench<'_, A>) -> Outcome {
-    let (middle, span) = (bench.middle(), bench.arena().span());
-    let small = middle.start..middle.start + bench.options.min_first_region.max(64 << 10).min(middle.len());
+pub(crate) fn nothing_left_over<A: ByteAllocator>(fixture: &mut Fixture<'_, A>) -> Outcome {
+    let (middle, span) = (fixture.middle(), fixture.arena().span());
+    let small = middle.start..middle.start + fixture.options.min_first_region.max(64 << 10).min(middle.len());
     let mut fills: Vec<(_, &[usize])> =
         std::vec![(small.clone(), &[4096, 100, 1]), (small.clone(), &[2049, 30, 1]), (span, &[8000, 1000, 1])];
     if cfg!(miri) {
         fills = std::vec![(small, &[8000, 2000, 500, 1])];
     }
     for (pool, sizes) in fills {
-        let mut shadow = bench.with_regions(core::slice::from_ref(&pool))?;
+        let mut shadow = fixture.with_regions(core::slice::from_ref(&pool))?;
         for &size in sizes {
             fill(&mut shadow, layout(size, 1))?;
         }

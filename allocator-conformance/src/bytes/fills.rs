@@ -4,17 +4,17 @@ use core::alloc::Layout;
 use core::ops::Range;
 use std::vec::Vec;
 
-use super::bench::Bench;
+use super::fixture::Fixture;
 use super::layouts::layout;
 use super::shadow::Shadow;
 use crate::config::{Outcome, ensure};
 use allocator_core::ByteAllocator;
 
-/// Sizes that fill a pool of the bench in a moment.
-pub(super) fn fill_sizes<A: ByteAllocator>(bench: &Bench<'_, A>) -> Vec<usize> {
-    let quarter = bench.middle().len() / 4;
+/// Sizes that fill a pool of the fixture in a moment.
+pub(super) fn fill_sizes<A: ByteAllocator>(fixture: &Fixture<'_, A>) -> Vec<usize> {
+    let quarter = fixture.middle().len() / 4;
     let sizes: &[usize] = if cfg!(miri) { &[3000, quarter] } else { &[64, 500, 4096, 10_000, quarter] };
-    sizes.iter().copied().filter(|&size| size <= bench.options.largest_block).collect()
+    sizes.iter().copied().filter(|&size| size <= fixture.options.largest_block).collect()
 }
 
 /// Takes blocks until there is no memory for one more; returns how many.
@@ -28,7 +28,7 @@ pub(super) fn fill<A: ByteAllocator>(shadow: &mut Shadow<'_, A>, layout: Layout)
 
 /// How large a block each of these regions together can serve at first: found on fresh allocators.
 pub(super) fn largest_block<A: ByteAllocator>(
-    bench: &mut Bench<'_, A>,
+    fixture: &mut Fixture<'_, A>,
     regions: &[Range<usize>],
     align: usize,
 ) -> Outcome<usize> {
@@ -38,7 +38,7 @@ pub(super) fn largest_block<A: ByteAllocator>(
     let precision = if cfg!(miri) { most / 16 } else { 1 };
     while too_large - fits > precision {
         let size = fits.midpoint(too_large);
-        let mut shadow = bench.with_regions(regions)?;
+        let mut shadow = fixture.with_regions(regions)?;
         match shadow.alloc(layout(size, align))? {
             Some(_) => fits = size,
             None => too_large = size,

@@ -4,8 +4,8 @@ use core::alloc::Layout;
 use core::ops::Range;
 use std::vec::Vec;
 
-use super::bench::Bench;
 use super::fills::{fill, largest_block};
+use super::fixture::Fixture;
 use super::layouts::{hostile_shapes, layout};
 use super::programs::{churn, draw_mixed, run_steps};
 use super::shadow::Shadow;
@@ -15,14 +15,14 @@ use rand::Rng;
 
 const PAGE: usize = 4096;
 
-pub(crate) fn trim_harms_nothing<A: ByteAllocator>(bench: &mut Bench<'_, A>) -> Outcome {
-    let (pool, steps) = (bench.middle().len(), bench.steps(4));
-    let region = bench.middle();
-    let largest = largest_block(bench, core::slice::from_ref(&region), 8)?;
-    let mut empty = bench.empty();
+pub(crate) fn trim_harms_nothing<A: ByteAllocator>(fixture: &mut Fixture<'_, A>) -> Outcome {
+    let (pool, steps) = (fixture.middle().len(), fixture.steps(4));
+    let region = fixture.middle();
+    let largest = largest_block(fixture, core::slice::from_ref(&region), 8)?;
+    let mut empty = fixture.empty();
     empty.trim()?;
     empty.finish()?;
-    let mut shadow = bench.with_one_region()?;
+    let mut shadow = fixture.with_one_region()?;
     shadow.trim()?;
     churn(&mut shadow, steps, pool)?;
     for _ in 0..3 {
@@ -39,11 +39,11 @@ pub(crate) fn trim_harms_nothing<A: ByteAllocator>(bench: &mut Bench<'_, A>) -> 
     shadow.finish()
 }
 
-pub(crate) fn released_regions<A: ByteAllocator>(bench: &mut Bench<'_, A>) -> Outcome {
-    let (middle, steps) = (bench.middle(), bench.steps(8));
+pub(crate) fn released_regions<A: ByteAllocator>(fixture: &mut Fixture<'_, A>) -> Outcome {
+    let (middle, steps) = (fixture.middle(), fixture.steps(8));
     let (start, end, size) = (middle.start, middle.end, middle.len());
     // One apart from the first, one beside it, and one beside that with uneven ends where those are taken.
-    let uneven = if bench.options.trims_regions { 7 } else { 0 };
+    let uneven = if fixture.options.trims_regions { 7 } else { 0 };
     let further = [
         end + size / 2..end + size,
         start - size / 4..start,
@@ -51,7 +51,7 @@ pub(crate) fn released_regions<A: ByteAllocator>(bench: &mut Bench<'_, A>) -> Ou
         end + PAGE..end + size / 4,
     ];
     for round in 0..if cfg!(miri) { 1 } else { 3 } {
-        let mut shadow = bench.with_one_region()?;
+        let mut shadow = fixture.with_one_region()?;
         further.iter().try_for_each(|region| shadow.give_more(region.clone()))?;
         run_steps(&mut shadow, steps, size, draw_mixed)?;
         // With live blocks all over the place, hardly anything can go; then one region after another is cleared.
@@ -102,13 +102,13 @@ fn release_all<A: ByteAllocator>(shadow: &mut Shadow<'_, A>) -> Outcome<Vec<Rang
     Ok(released)
 }
 
-/// Requests whose regions fit into the bench.
-fn requests<A: ByteAllocator>(bench: &Bench<'_, A>) -> Vec<Layout> {
-    let pool = bench.middle().len();
+/// Requests whose regions fit into the fixture.
+fn requests<A: ByteAllocator>(fixture: &Fixture<'_, A>) -> Vec<Layout> {
+    let pool = fixture.middle().len();
     let sizes = [0, 1, 64, 100, 1000, 2048, 2049, 4096, 5000, 10_000, 65_536, 100_000, pool / 4, pool / 2 + 1];
     let aligned = [(1, 64), (64, 4096), (5000, 8192), (1, 65_536), (100, 16_384)];
     let all = sizes.map(|size| (size, 8)).into_iter().chain(aligned).step_by(STRIDE);
-    let most = bench.options.largest_block;
+    let most = fixture.options.largest_block;
     all.filter(|&(size, align)| size.max(align) <= most).map(|(size, align)| layout(size, align)).collect()
 }
 
@@ -120,10 +120,10 @@ fn place(region: Layout, from: usize, to: usize) -> Option<Range<usize>> {
     (end <= to).then_some(start..end)
 }
 
-pub(crate) fn region_for_first<A: ByteAllocator>(bench: &mut Bench<'_, A>) -> Outcome {
-    for request in requests(bench) {
-        let span = bench.arena().span();
-        let mut shadow = bench.empty();
+pub(crate) fn region_for_first<A: ByteAllocator>(fixture: &mut Fixture<'_, A>) -> Outcome {
+    for request in requests(fixture) {
+        let span = fixture.arena().span();
+        let mut shadow = fixture.empty();
         let region = wanted_region(&mut shadow, request)?;
         let Some(region) = place(region, span.start + 1, span.end) else { continue };
         shadow.give_more(region.clone())?;
@@ -143,11 +143,11 @@ fn wanted_region<A: ByteAllocator>(shadow: &mut Shadow<'_, A>, request: Layout) 
     wanted.ok_or_else(|| std::format!("region_for of {request:?}: no region, though one would help"))
 }
 
-pub(crate) fn region_for_more<A: ByteAllocator>(bench: &mut Bench<'_, A>) -> Outcome {
-    let middle = bench.middle();
-    let span = bench.arena().span();
-    for request in requests(bench) {
-        let mut shadow = bench.with_one_region()?;
+pub(crate) fn region_for_more<A: ByteAllocator>(fixture: &mut Fixture<'_, A>) -> Outcome {
+    let middle = fixture.middle();
+    let span = fixture.arena().span();
+    for request in requests(fixture) {
+        let mut shadow = fixture.with_one_region()?;
         let mut free = middle.end + PAGE;
         // A full pool, then one that is full but for some holes, then a full one again.
         for round in 0..3 {
@@ -182,9 +182,9 @@ fn make_holes<A: ByteAllocator>(shadow: &mut Shadow<'_, A>, size: usize) -> Outc
 }
 
 /// Where an allocator says that no region helps, none does.
-pub(crate) fn region_for_nothing<A: ByteAllocator>(bench: &mut Bench<'_, A>) -> Outcome {
-    let span = bench.arena().span();
-    let mut shadow = bench.empty();
+pub(crate) fn region_for_nothing<A: ByteAllocator>(fixture: &mut Fixture<'_, A>) -> Outcome {
+    let span = fixture.arena().span();
+    let mut shadow = fixture.empty();
     for layout in hostile_shapes() {
         shadow.region_for(layout)?;
     }

@@ -1,6 +1,6 @@
 //! `realloc_in_place`: a block that changes its size and stays where it is.
 
-use super::bench::Bench;
+use super::fixture::Fixture;
 use super::layouts::layout;
 use super::programs::{draw_mixed, run_steps};
 use super::shadow::Shadow;
@@ -8,9 +8,9 @@ use crate::config::{Outcome, STRIDE, ensure};
 use allocator_core::ByteAllocator;
 use rand::Rng;
 
-pub(crate) fn in_place_keeps_contents<A: ByteAllocator>(bench: &mut Bench<'_, A>) -> Outcome {
-    let (pool, steps) = (bench.middle().len(), bench.steps(6));
-    let mut shadow = bench.with_one_region()?;
+pub(crate) fn in_place_keeps_contents<A: ByteAllocator>(fixture: &mut Fixture<'_, A>) -> Outcome {
+    let (pool, steps) = (fixture.middle().len(), fixture.steps(6));
+    let mut shadow = fixture.with_one_region()?;
     for align in [1, 8, 64, 4096].into_iter().step_by(STRIDE) {
         for size in [0, 1, 10, 64, 65, 100, 500, 1025, 4096, 4097, 6000].into_iter().step_by(STRIDE) {
             let block = shadow.must_alloc(layout(size, align))?;
@@ -39,8 +39,8 @@ fn resize_up_and_down<A: ByteAllocator>(shadow: &mut Shadow<'_, A>, address: usi
     Ok(())
 }
 
-pub(crate) fn in_place_refused<A: ByteAllocator>(bench: &mut Bench<'_, A>) -> Outcome {
-    let mut shadow = bench.with_one_region()?;
+pub(crate) fn in_place_refused<A: ByteAllocator>(fixture: &mut Fixture<'_, A>) -> Outcome {
+    let mut shadow = fixture.with_one_region()?;
     let total = shadow.stats().total;
     let huge = isize::MAX.unsigned_abs();
     for (size, align) in [(0, 1), (1, 1), (64, 8), (100, 64), (5000, 8), (8000, 4096)].into_iter().step_by(STRIDE) {

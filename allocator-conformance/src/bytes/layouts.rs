@@ -10,7 +10,7 @@ pub(super) fn layout(size: usize, align: usize) -> Layout {
     Layout::from_size_align(size, align).expect("the suite asks for sane layouts")
 }
 
-/// Layouts that exist, and that no pool of the bench can serve or hardly any.
+/// Layouts that exist, and that no pool of the fixture can serve or hardly any.
 pub(super) fn hostile_shapes() -> Vec<Layout> {
     let mut shapes = Vec::new();
     for bits in [0, 3, 6, 12, 16, 20, 26, usize::BITS - 4, usize::BITS - 3, usize::BITS - 2] {

@@ -2,15 +2,15 @@
 
 use std::vec::Vec;
 
-use super::bench::Bench;
+use super::fixture::Fixture;
 use super::layouts::{hostile_shapes, layout};
 use super::shadow::Shadow;
 use crate::arena::AddBy;
 use crate::config::{Outcome, ensure};
 use allocator_core::{AllocError, ByteAllocator};
 
-pub(crate) fn before_init<A: ByteAllocator>(bench: &mut Bench<'_, A>) -> Outcome {
-    let mut shadow = bench.empty();
+pub(crate) fn before_init<A: ByteAllocator>(fixture: &mut Fixture<'_, A>) -> Outcome {
+    let mut shadow = fixture.empty();
     refuses_everything(&mut shadow)?;
     let stats = shadow.stats();
     ensure!((stats.total, stats.used, stats.available) == (0, 0, 0), "without memory: {stats:?}");
@@ -29,9 +29,9 @@ fn refuses_everything<A: ByteAllocator>(shadow: &mut Shadow<'_, A>) -> Outcome {
     Ok(())
 }
 
-pub(crate) fn init_once<A: ByteAllocator>(bench: &mut Bench<'_, A>) -> Outcome {
-    let middle = bench.middle();
-    let mut shadow = bench.with_one_region()?;
+pub(crate) fn init_once<A: ByteAllocator>(fixture: &mut Fixture<'_, A>) -> Outcome {
+    let middle = fixture.middle();
+    let mut shadow = fixture.with_one_region()?;
     let (start, size) = (middle.start, middle.len());
     let elsewhere = shadow.arena().at(0);
     for (start, size) in [(start, size), (elsewhere, size), (start + size, size)] {
@@ -45,9 +45,9 @@ pub(crate) fn init_once<A: ByteAllocator>(bench: &mut Bench<'_, A>) -> Outcome {
     shadow.finish()
 }
 
-pub(crate) fn add_memory_first<A: ByteAllocator>(bench: &mut Bench<'_, A>) -> Outcome {
-    let middle = bench.middle();
-    let mut shadow = bench.empty();
+pub(crate) fn add_memory_first<A: ByteAllocator>(fixture: &mut Fixture<'_, A>) -> Outcome {
+    let middle = fixture.middle();
+    let mut shadow = fixture.empty();
     shadow.give_more(middle.clone())?;
     shadow.refuse(AddBy::Init, shadow.arena().at(0), middle.len(), AllocError::InvalidParam)?;
     shadow.refuse(AddBy::AddMemory, middle.start, middle.len(), AllocError::MemoryOverlap)?;
@@ -59,11 +59,11 @@ pub(crate) fn add_memory_first<A: ByteAllocator>(bench: &mut Bench<'_, A>) -> Ou
     shadow.finish()
 }
 
-pub(crate) fn absurd_regions<A: ByteAllocator>(bench: &mut Bench<'_, A>) -> Outcome {
-    let middle = bench.middle();
+pub(crate) fn absurd_regions<A: ByteAllocator>(fixture: &mut Fixture<'_, A>) -> Outcome {
+    let middle = fixture.middle();
     let absurd = absurd_regions_near(middle.start);
     for how in AddBy::BOTH {
-        let mut shadow = bench.empty();
+        let mut shadow = fixture.empty();
         for &(start, size) in &absurd {
             for refused in AddBy::BOTH {
                 shadow.refuse(refused, start, size, AllocError::InvalidParam)?;

@@ -2,15 +2,15 @@
 
 use std::boxed::Box;
 
-use super::bench::Bench;
+use super::fixture::Fixture;
 use super::layouts::{hostile_shapes, layout};
 use super::programs::churn;
 use super::shadow::Shadow;
 use crate::config::{Outcome, ensure};
 use allocator_core::ByteAllocator;
 
-pub(crate) fn hostile_layouts<A: ByteAllocator>(bench: &mut Bench<'_, A>) -> Outcome {
-    let mut shadow = bench.with_one_region()?;
+pub(crate) fn hostile_layouts<A: ByteAllocator>(fixture: &mut Fixture<'_, A>) -> Outcome {
+    let mut shadow = fixture.with_one_region()?;
     for round in 0..2 {
         for layout in hostile_shapes() {
             // The shadow refuses anything but NoMemory and a block that keeps all promises.
@@ -26,8 +26,8 @@ pub(crate) fn hostile_layouts<A: ByteAllocator>(bench: &mut Bench<'_, A>) -> Out
     shadow.finish()
 }
 
-pub(crate) fn zero_sizes<A: ByteAllocator>(bench: &mut Bench<'_, A>) -> Outcome {
-    let mut shadow = bench.with_one_region()?;
+pub(crate) fn zero_sizes<A: ByteAllocator>(fixture: &mut Fixture<'_, A>) -> Outcome {
+    let mut shadow = fixture.with_one_region()?;
     for align in [1, 2, 8, 64, 512, 4096] {
         // The shadow sees to it that they are apart.
         let block = shadow.must_alloc(layout(0, align))?;
@@ -44,10 +44,10 @@ pub(crate) fn zero_sizes<A: ByteAllocator>(bench: &mut Bench<'_, A>) -> Outcome 
     shadow.finish()
 }
 
-pub(crate) fn moved_allocator<A: ByteAllocator>(bench: &mut Bench<'_, A>) -> Outcome {
-    let (pool, steps) = (bench.middle().len(), bench.steps(6));
+pub(crate) fn moved_allocator<A: ByteAllocator>(fixture: &mut Fixture<'_, A>) -> Outcome {
+    let (pool, steps) = (fixture.middle().len(), fixture.steps(6));
     // The allocator moves along with the shadow that holds it.
-    let mut boxed = Box::new(bench.empty());
+    let mut boxed = Box::new(fixture.empty());
     let span = boxed.arena().span();
     let middle = span.start + pool..span.start + 2 * pool;
     boxed.give_first(middle.clone())?;
@@ -66,9 +66,9 @@ pub(crate) fn moved_allocator<A: ByteAllocator>(bench: &mut Bench<'_, A>) -> Out
     boxed.finish()
 }
 
-pub(crate) fn lent_allocator<A: ByteAllocator>(bench: &mut Bench<'_, A>) -> Outcome {
-    let (pool, steps) = (bench.middle().len(), bench.steps(6));
-    let mut shadow = bench.with_one_region()?;
+pub(crate) fn lent_allocator<A: ByteAllocator>(fixture: &mut Fixture<'_, A>) -> Outcome {
+    let (pool, steps) = (fixture.middle().len(), fixture.steps(6));
+    let mut shadow = fixture.with_one_region()?;
     lent_program(shadow.lend(|allocator| allocator), pool, steps)?;
     lent_program(shadow.lend(|allocator| allocator as &mut dyn ByteAllocator), pool, steps)?;
     churn(&mut shadow, steps, pool)?;

@@ -3,10 +3,10 @@
 mod accounts;
 mod answers;
 mod batches;
-mod bench;
 mod contents;
 mod exhaustion;
 mod fills;
+mod fixture;
 mod growth;
 mod in_place;
 mod layouts;
@@ -18,7 +18,7 @@ mod realloc;
 mod regions;
 mod shadow;
 
-use bench::{Bench, terrain};
+use fixture::{Fixture, terrain};
 
 use crate::checks::checks;
 use allocator_core::ByteAllocator;

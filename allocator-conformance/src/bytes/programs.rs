@@ -5,7 +5,7 @@ use core::alloc::Layout;
 use rand::Rng;
 use rand::rngs::SmallRng;
 
-use super::bench::Bench;
+use super::fixture::Fixture;
 use super::layouts::layout;
 use super::shadow::Shadow;
 use crate::config::Outcome;
@@ -41,33 +41,33 @@ fn draw_aligned(rng: &mut SmallRng, pool: usize) -> Layout {
     layout(rng.random_range(0..1 << bits), 1 << rng.random_range(0..=16))
 }
 
-pub(crate) fn random_tiny<A: ByteAllocator>(bench: &mut Bench<'_, A>) -> Outcome {
-    random_program(bench, draw_tiny)
+pub(crate) fn random_tiny<A: ByteAllocator>(fixture: &mut Fixture<'_, A>) -> Outcome {
+    random_program(fixture, draw_tiny)
 }
 
-pub(crate) fn random_borders<A: ByteAllocator>(bench: &mut Bench<'_, A>) -> Outcome {
-    random_program(bench, draw_border)
+pub(crate) fn random_borders<A: ByteAllocator>(fixture: &mut Fixture<'_, A>) -> Outcome {
+    random_program(fixture, draw_border)
 }
 
-pub(crate) fn random_mixed<A: ByteAllocator>(bench: &mut Bench<'_, A>) -> Outcome {
-    random_program(bench, draw_mixed)
+pub(crate) fn random_mixed<A: ByteAllocator>(fixture: &mut Fixture<'_, A>) -> Outcome {
+    random_program(fixture, draw_mixed)
 }
 
-pub(crate) fn random_large<A: ByteAllocator>(bench: &mut Bench<'_, A>) -> Outcome {
-    random_program(bench, draw_large)
+pub(crate) fn random_large<A: ByteAllocator>(fixture: &mut Fixture<'_, A>) -> Outcome {
+    random_program(fixture, draw_large)
 }
 
-pub(crate) fn random_aligned<A: ByteAllocator>(bench: &mut Bench<'_, A>) -> Outcome {
-    random_program(bench, draw_aligned)
+pub(crate) fn random_aligned<A: ByteAllocator>(fixture: &mut Fixture<'_, A>) -> Outcome {
+    random_program(fixture, draw_aligned)
 }
 
 /// A program in which two more regions arrive on the way, one on each side of the first, and that ends with everything
 /// given back.
-fn random_program<A: ByteAllocator>(bench: &mut Bench<'_, A>, draw: Draw) -> Outcome {
-    let steps = bench.steps(3);
-    let middle = bench.middle();
+fn random_program<A: ByteAllocator>(fixture: &mut Fixture<'_, A>, draw: Draw) -> Outcome {
+    let steps = fixture.steps(3);
+    let middle = fixture.middle();
     let (start, end, size) = (middle.start, middle.end, middle.len());
-    let mut shadow = bench.with_one_region()?;
+    let mut shadow = fixture.with_one_region()?;
     run_steps(&mut shadow, steps, size, draw)?;
     shadow.give_more(end + 4096..end + size / 2)?;
     run_steps(&mut shadow, steps, size, draw)?;

@@ -2,15 +2,15 @@
 
 use rand::Rng;
 
-use super::bench::Bench;
+use super::fixture::Fixture;
 use super::layouts::layout;
 use super::shadow::Shadow;
 use crate::config::{Outcome, STRIDE, ensure};
 use allocator_core::ByteAllocator;
 
-pub(crate) fn zeroed_is_zero<A: ByteAllocator>(bench: &mut Bench<'_, A>) -> Outcome {
-    let pool = bench.middle().len();
-    let mut shadow = bench.with_one_region()?;
+pub(crate) fn zeroed_is_zero<A: ByteAllocator>(fixture: &mut Fixture<'_, A>) -> Outcome {
+    let pool = fixture.middle().len();
+    let mut shadow = fixture.with_one_region()?;
     let sizes = if cfg!(miri) { [16 << 10, 4 << 10, 2000] } else { [pool / 4, 4 << 10, 200] };
     // Every block that the shadow takes is filled with noise, so this soils all the memory.
     for size in sizes {
@@ -34,8 +34,8 @@ pub(crate) fn zeroed_is_zero<A: ByteAllocator>(bench: &mut Bench<'_, A>) -> Outc
     shadow.finish()
 }
 
-pub(crate) fn realloc_keeps_contents<A: ByteAllocator>(bench: &mut Bench<'_, A>) -> Outcome {
-    let mut shadow = bench.with_one_region()?;
+pub(crate) fn realloc_keeps_contents<A: ByteAllocator>(fixture: &mut Fixture<'_, A>) -> Outcome {
+    let mut shadow = fixture.with_one_region()?;
     let sizes = [100, 200, 4000, 20, 4096, 4097, 1, 0, 64, 65, 63, 1000, 1000, 7000, 10, 3000, 0, 100];
     for align in [1, 8, 64, 256, 4096].into_iter().step_by(STRIDE) {
         // A neighbour keeps the block from growing in place, now and then.
@@ -60,8 +60,8 @@ fn must_realloc<A: ByteAllocator>(shadow: &mut Shadow<'_, A>, block: usize, new_
     new.ok_or_else(|| std::format!("realloc of {layout:?} to {new_size}: refused, with {:?}", shadow.stats()))
 }
 
-pub(crate) fn realloc_refused<A: ByteAllocator>(bench: &mut Bench<'_, A>) -> Outcome {
-    let mut shadow = bench.with_one_region()?;
+pub(crate) fn realloc_refused<A: ByteAllocator>(fixture: &mut Fixture<'_, A>) -> Outcome {
+    let mut shadow = fixture.with_one_region()?;
     let total = shadow.stats().total;
     let huge = isize::MAX.unsigned_abs();
     let impossible = [total + 1, 2 * total, huge - 4096, huge - 1, huge, huge + 1, usize::MAX - 64, usize::MAX];
@@ -94,8 +94,8 @@ pub(crate) fn realloc_refused<A: ByteAllocator>(bench: &mut Bench<'_, A>) -> Out
     shadow.finish()
 }
 
-pub(crate) fn usable_bytes<A: ByteAllocator>(bench: &mut Bench<'_, A>) -> Outcome {
-    let mut shadow = bench.with_one_region()?;
+pub(crate) fn usable_bytes<A: ByteAllocator>(fixture: &mut Fixture<'_, A>) -> Outcome {
+    let mut shadow = fixture.with_one_region()?;
     // All usable bytes are written and read by the shadow. Here each block is also handed back with other sizes that
     // fit it, which the shadow's accounts must survive.
     for size in [0, 1, 10, 64, 65, 100, 129, 500, 1025, 2049, 4096, 4097, 6000].into_iter().step_by(STRIDE) {
@@ -128,8 +128,8 @@ fn fitting_size<A: ByteAllocator>(shadow: &mut Shadow<'_, A>, block: usize, choi
     }
 }
 
-pub(crate) fn narrowed_pointers<A: ByteAllocator>(bench: &mut Bench<'_, A>) -> Outcome {
-    let mut shadow = bench.with_one_region()?;
+pub(crate) fn narrowed_pointers<A: ByteAllocator>(fixture: &mut Fixture<'_, A>) -> Outcome {
+    let mut shadow = fixture.with_one_region()?;
     for size in [1, 8, 24, 64, 100, 1000, 4096, 5000].into_iter().step_by(STRIDE) {
         for align in [1, 8, 64] {
             let one = shadow.must_alloc(layout(size, align))?;

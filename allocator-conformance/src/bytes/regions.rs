@@ -6,7 +6,7 @@ use std::vec::Vec;
 use rand::Rng;
 use rand::seq::SliceRandom;
 
-use super::bench::Bench;
+use super::fixture::Fixture;
 use super::layouts::layout;
 use super::shadow::Shadow;
 use crate::arena::AddBy;
@@ -42,10 +42,10 @@ fn refuse_overlaps<A: ByteAllocator>(shadow: &mut Shadow<'_, A>, region: &Range<
     Ok(())
 }
 
-pub(crate) fn overlapping_regions<A: ByteAllocator>(bench: &mut Bench<'_, A>) -> Outcome {
-    let middle = bench.middle();
+pub(crate) fn overlapping_regions<A: ByteAllocator>(fixture: &mut Fixture<'_, A>) -> Outcome {
+    let middle = fixture.middle();
     let size = middle.len();
-    let mut shadow = bench.with_one_region()?;
+    let mut shadow = fixture.with_one_region()?;
     refuse_overlaps(&mut shadow, &middle)?;
     // Memory that is allocated is the allocator's as well.
     while shadow.alloc(layout(size / 32, 8))?.is_some() {}
@@ -68,10 +68,10 @@ pub(crate) fn overlapping_regions<A: ByteAllocator>(bench: &mut Bench<'_, A>) ->
     shadow.finish()
 }
 
-pub(crate) fn many_regions<A: ByteAllocator>(bench: &mut Bench<'_, A>) -> Outcome {
-    let first = bench.options.min_first_region;
+pub(crate) fn many_regions<A: ByteAllocator>(fixture: &mut Fixture<'_, A>) -> Outcome {
+    let first = fixture.options.min_first_region;
     let count = if cfg!(miri) { 12 } else { 40 };
-    let mut shadow = bench.empty();
+    let mut shadow = fixture.empty();
     let mut at = shadow.arena().at(PAGE);
     shadow.give_first(at..at + first)?;
     at += first;
@@ -105,10 +105,10 @@ fn reaches_regions<A: ByteAllocator>(shadow: &mut Shadow<'_, A>, min_size: usize
     Ok(())
 }
 
-pub(crate) fn regions_anywhere<A: ByteAllocator>(bench: &mut Bench<'_, A>) -> Outcome {
-    let middle = bench.middle();
+pub(crate) fn regions_anywhere<A: ByteAllocator>(fixture: &mut Fixture<'_, A>) -> Outcome {
+    let middle = fixture.middle();
     let (start, end, size) = (middle.start, middle.end, middle.len());
-    let (part, low) = (size / 8, bench.arena().at(0));
+    let (part, low) = (size / 8, fixture.arena().at(0));
     // Above the first region and below it, beside it and apart from it, and at the far low end.
     let even = [
         end + PAGE..end + part,
@@ -127,14 +127,14 @@ pub(crate) fn regions_anywhere<A: ByteAllocator>(bench: &mut Bench<'_, A>) -> Ou
         low + 63..low + 4 * PAGE + 65,
     ];
     let mut sets = std::vec![even.to_vec()];
-    if bench.options.trims_regions {
+    if fixture.options.trims_regions {
         sets.extend([uneven.to_vec(), odd.to_vec()]);
     }
     if cfg!(miri) {
         sets.drain(..sets.len() - 1);
     }
     for mut set in sets {
-        let mut shadow = bench.empty();
+        let mut shadow = fixture.empty();
         set.shuffle(&mut shadow.rng);
         let trims = shadow.options.trims_regions && shadow.rng.random();
         let trim = if trims { 5 } else { 0 };

@@ -3,7 +3,7 @@
 use rand::Rng;
 use rand::seq::SliceRandom;
 
-use super::bench::Bench;
+use super::fixture::Fixture;
 use super::shadow::Shadow;
 use crate::config::{Outcome, STRIDE, call, ensure};
 use allocator_core::IdAllocator;
@@ -20,8 +20,8 @@ fn nearly_fill<A: IdAllocator>(shadow: &mut Shadow<'_, A>) -> Outcome {
     Ok(())
 }
 
-pub(crate) fn fresh_allocator<A: IdAllocator>(bench: &mut Bench<'_, A>) -> Outcome {
-    let mut shadow = bench.fresh()?;
+pub(crate) fn fresh_allocator<A: IdAllocator>(fixture: &mut Fixture<'_, A>) -> Outcome {
+    let mut shadow = fixture.fresh()?;
     shadow.check(call!("new"), 0)?;
     shadow.check_all()?;
     shadow.dealloc(0, 1)?;
@@ -30,8 +30,8 @@ pub(crate) fn fresh_allocator<A: IdAllocator>(bench: &mut Bench<'_, A>) -> Outco
     shadow.finish()
 }
 
-pub(crate) fn every_id<A: IdAllocator>(bench: &mut Bench<'_, A>) -> Outcome {
-    let mut shadow = bench.fresh()?;
+pub(crate) fn every_id<A: IdAllocator>(fixture: &mut Fixture<'_, A>) -> Outcome {
+    let mut shadow = fixture.fresh()?;
     nearly_fill(&mut shadow)?;
     while shadow.used() < shadow.size() {
         shadow.must_alloc(1, 1)?;
@@ -49,8 +49,8 @@ pub(crate) fn every_id<A: IdAllocator>(bench: &mut Bench<'_, A>) -> Outcome {
     shadow.finish()
 }
 
-pub(crate) fn aligned_runs<A: IdAllocator>(bench: &mut Bench<'_, A>) -> Outcome {
-    let mut shadow = bench.fresh()?;
+pub(crate) fn aligned_runs<A: IdAllocator>(fixture: &mut Fixture<'_, A>) -> Outcome {
+    let mut shadow = fixture.fresh()?;
     let size = shadow.size();
     for count in [1, 2, 3, 5, 8, 17, 64, 100].into_iter().step_by(STRIDE) {
         for bits in 0..=size.ilog2() + 2 {
@@ -68,8 +68,8 @@ pub(crate) fn aligned_runs<A: IdAllocator>(bench: &mut Bench<'_, A>) -> Outcome 
     shadow.finish()
 }
 
-pub(crate) fn fixed_ids<A: IdAllocator>(bench: &mut Bench<'_, A>) -> Outcome {
-    let mut shadow = bench.fresh()?;
+pub(crate) fn fixed_ids<A: IdAllocator>(fixture: &mut Fixture<'_, A>) -> Outcome {
+    let mut shadow = fixture.fresh()?;
     let size = shadow.size();
     let outside = [size, size + 1, 2 * size, usize::MAX, usize::MAX - 1, 1 << (usize::BITS - 1)];
     for id in [0, 1, size / 2, size - 1, 0, size - 1].into_iter().chain(outside) {
@@ -90,8 +90,8 @@ pub(crate) fn fixed_ids<A: IdAllocator>(bench: &mut Bench<'_, A>) -> Outcome {
     shadow.finish()
 }
 
-pub(crate) fn wrong_frees<A: IdAllocator>(bench: &mut Bench<'_, A>) -> Outcome {
-    let mut shadow = bench.fresh()?;
+pub(crate) fn wrong_frees<A: IdAllocator>(fixture: &mut Fixture<'_, A>) -> Outcome {
+    let mut shadow = fixture.fresh()?;
     let size = shadow.size();
     let run = shadow.must_alloc(8, 1)?;
     shadow.dealloc(run, 2)?;
@@ -118,8 +118,8 @@ pub(crate) fn wrong_frees<A: IdAllocator>(bench: &mut Bench<'_, A>) -> Outcome {
     shadow.finish()
 }
 
-pub(crate) fn partial_frees<A: IdAllocator>(bench: &mut Bench<'_, A>) -> Outcome {
-    let mut shadow = bench.fresh()?;
+pub(crate) fn partial_frees<A: IdAllocator>(fixture: &mut Fixture<'_, A>) -> Outcome {
+    let mut shadow = fixture.fresh()?;
     for count in [2, 3, 4, 7, 8] {
         let run = shadow.must_alloc(count, 1)?;
         let mut parts: std::vec::Vec<usize> = (0..count).collect();
@@ -138,8 +138,8 @@ pub(crate) fn partial_frees<A: IdAllocator>(bench: &mut Bench<'_, A>) -> Outcome
     shadow.finish()
 }
 
-pub(crate) fn bad_parameters<A: IdAllocator>(bench: &mut Bench<'_, A>) -> Outcome {
-    let mut shadow = bench.fresh()?;
+pub(crate) fn bad_parameters<A: IdAllocator>(fixture: &mut Fixture<'_, A>) -> Outcome {
+    let mut shadow = fixture.fresh()?;
     let size = shadow.size();
     for _ in 0..2 {
         for align in [0, 3, 5, 6, 7, 12, 1000, usize::MAX, usize::MAX - 1].into_iter().step_by(STRIDE) {
@@ -157,9 +157,9 @@ pub(crate) fn bad_parameters<A: IdAllocator>(bench: &mut Bench<'_, A>) -> Outcom
     shadow.finish()
 }
 
-pub(crate) fn random_program<A: IdAllocator>(bench: &mut Bench<'_, A>) -> Outcome {
-    let steps = bench.steps(1);
-    let mut shadow = bench.fresh()?;
+pub(crate) fn random_program<A: IdAllocator>(fixture: &mut Fixture<'_, A>) -> Outcome {
+    let steps = fixture.steps(1);
+    let mut shadow = fixture.fresh()?;
     run_steps(&mut shadow, steps)?;
     shadow.check_all()?;
     shadow.finish()
@@ -193,14 +193,14 @@ fn run_steps<A: IdAllocator>(shadow: &mut Shadow<'_, A>, steps: usize) -> Outcom
     Ok(())
 }
 
-pub(crate) fn all_free_again<A: IdAllocator>(bench: &mut Bench<'_, A>) -> Outcome {
-    let steps = bench.steps(3);
-    let mut largest = bench.fresh()?.size();
-    while bench.fresh()?.alloc(largest, 1)?.is_none() {
+pub(crate) fn all_free_again<A: IdAllocator>(fixture: &mut Fixture<'_, A>) -> Outcome {
+    let steps = fixture.steps(3);
+    let mut largest = fixture.fresh()?.size();
+    while fixture.fresh()?.alloc(largest, 1)?.is_none() {
         largest -= 1;
         ensure!(largest > 0, "a fresh allocator has no ids");
     }
-    let mut shadow = bench.fresh()?;
+    let mut shadow = fixture.fresh()?;
     for round in 0..2 {
         run_steps(&mut shadow, steps)?;
         shadow.dealloc_all()?;
@@ -211,9 +211,9 @@ pub(crate) fn all_free_again<A: IdAllocator>(bench: &mut Bench<'_, A>) -> Outcom
     shadow.finish()
 }
 
-pub(crate) fn lent_allocator<A: IdAllocator>(bench: &mut Bench<'_, A>) -> Outcome {
-    let steps = bench.steps(4);
-    let mut shadow = bench.fresh()?;
+pub(crate) fn lent_allocator<A: IdAllocator>(fixture: &mut Fixture<'_, A>) -> Outcome {
+    let steps = fixture.steps(4);
+    let mut shadow = fixture.fresh()?;
     run_steps(&mut shadow, steps)?;
     let mut lent = shadow.lend();
     run_steps(&mut lent, steps)?;

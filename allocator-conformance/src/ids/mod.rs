@@ -1,12 +1,12 @@
 //! The checks for [`IdAllocator`].
 
-mod bench;
 mod checks;
+mod fixture;
 mod options;
 mod shadow;
 mod taken;
 
-use bench::{Bench, terrain};
+use fixture::{Fixture, terrain};
 
 use crate::checks::checks;
 use allocator_core::IdAllocator;

@@ -2,15 +2,15 @@
 
 use std::vec::Vec;
 
-use super::bench::Bench;
+use super::fixture::Fixture;
 use super::shadow::Shadow;
 use crate::arena::AddBy;
 use crate::config::{Outcome, call, ensure};
 use allocator_core::AllocError::{InvalidParam, MemoryOverlap};
 use allocator_core::PageAllocator;
 
-pub(crate) fn before_init<A: PageAllocator>(bench: &mut Bench<'_, A>) -> Outcome {
-    let mut shadow = bench.empty();
+pub(crate) fn before_init<A: PageAllocator>(fixture: &mut Fixture<'_, A>) -> Outcome {
+    let mut shadow = fixture.empty();
     has_nothing(&mut shadow)?;
     shadow.finish()
 }
@@ -30,9 +30,9 @@ fn has_nothing<A: PageAllocator>(shadow: &mut Shadow<'_, A>) -> Outcome {
     refuse_bad_parameters(shadow)
 }
 
-pub(crate) fn init_once<A: PageAllocator>(bench: &mut Bench<'_, A>) -> Outcome {
-    let middle = bench.middle();
-    let mut shadow = bench.with_one_region()?;
+pub(crate) fn init_once<A: PageAllocator>(fixture: &mut Fixture<'_, A>) -> Outcome {
+    let middle = fixture.middle();
+    let mut shadow = fixture.with_one_region()?;
     let size = middle.len();
     for start in [middle.start, middle.end, shadow.address(0)] {
         shadow.refuse(AddBy::Init, start, size, &[InvalidParam])?;
@@ -44,9 +44,9 @@ pub(crate) fn init_once<A: PageAllocator>(bench: &mut Bench<'_, A>) -> Outcome {
     shadow.finish()
 }
 
-pub(crate) fn add_memory_first<A: PageAllocator>(bench: &mut Bench<'_, A>) -> Outcome {
-    let middle = bench.middle();
-    let mut shadow = bench.empty();
+pub(crate) fn add_memory_first<A: PageAllocator>(fixture: &mut Fixture<'_, A>) -> Outcome {
+    let middle = fixture.middle();
+    let mut shadow = fixture.empty();
     shadow.give_more(middle.clone())?;
     shadow.refuse(AddBy::Init, middle.end, middle.len(), &[InvalidParam])?;
     shadow.refuse(AddBy::AddMemory, middle.start, middle.len(), &[MemoryOverlap])?;
@@ -59,10 +59,10 @@ pub(crate) fn add_memory_first<A: PageAllocator>(bench: &mut Bench<'_, A>) -> Ou
     shadow.finish()
 }
 
-pub(crate) fn absurd_regions<A: PageAllocator>(bench: &mut Bench<'_, A>) -> Outcome {
-    let middle = bench.middle();
+pub(crate) fn absurd_regions<A: PageAllocator>(fixture: &mut Fixture<'_, A>) -> Outcome {
+    let middle = fixture.middle();
     for how in AddBy::BOTH {
-        let mut shadow = bench.empty();
+        let mut shadow = fixture.empty();
         for (start, size) in absurd_regions_near(middle.start, A::PAGE_SIZE) {
             for refused in AddBy::BOTH {
                 shadow.refuse(refused, start, size, &[InvalidParam])?;
@@ -95,10 +95,10 @@ fn absurd_regions_near(address: usize, page: usize) -> Vec<(usize, usize)> {
     absurd
 }
 
-pub(crate) fn trimmed_regions<A: PageAllocator>(bench: &mut Bench<'_, A>) -> Outcome {
-    let (middle, page) = (bench.middle(), A::PAGE_SIZE);
+pub(crate) fn trimmed_regions<A: PageAllocator>(fixture: &mut Fixture<'_, A>) -> Outcome {
+    let (middle, page) = (fixture.middle(), A::PAGE_SIZE);
     for (cut_start, cut_end) in [(1, 0), (0, 1), (page - 1, page - 1), (page / 2, 1), (page, 0)] {
-        let mut shadow = bench.empty();
+        let mut shadow = fixture.empty();
         shadow.give_first(middle.start + cut_start..middle.end - cut_end)?;
         // The shadow sees to it that only whole pages are handed out.
         while shadow.alloc(1, page)?.is_some() {}
@@ -111,8 +111,8 @@ pub(crate) fn trimmed_regions<A: PageAllocator>(bench: &mut Bench<'_, A>) -> Out
     Ok(())
 }
 
-pub(crate) fn bad_parameters<A: PageAllocator>(bench: &mut Bench<'_, A>) -> Outcome {
-    let mut shadow = bench.with_one_region()?;
+pub(crate) fn bad_parameters<A: PageAllocator>(fixture: &mut Fixture<'_, A>) -> Outcome {
+    let mut shadow = fixture.with_one_region()?;
     refuse_bad_parameters(&mut shadow)?;
     let run = shadow.must_alloc(4, A::PAGE_SIZE)?;
     refuse_bad_parameters(&mut shadow)?;

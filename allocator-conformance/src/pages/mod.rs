@@ -1,6 +1,6 @@
 //! The checks for [`PageAllocator`].
 
-mod bench;
+mod fixture;
 mod lifecycle;
 mod options;
 mod programs;
@@ -9,7 +9,7 @@ mod runs;
 mod shadow;
 mod within;
 
-use bench::{Bench, terrain};
+use fixture::{Fixture, terrain};
 
 use crate::checks::checks;
 use allocator_core::PageAllocator;

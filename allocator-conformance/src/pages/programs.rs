@@ -4,26 +4,26 @@ use std::boxed::Box;
 
 use rand::Rng;
 
-use super::bench::Bench;
+use super::fixture::Fixture;
 use super::shadow::Shadow;
 use crate::config::{Outcome, ensure};
 use allocator_core::PageAllocator;
 
-pub(crate) fn random_short<A: PageAllocator>(bench: &mut Bench<'_, A>) -> Outcome {
-    random_program(bench, 4, 2)
+pub(crate) fn random_short<A: PageAllocator>(fixture: &mut Fixture<'_, A>) -> Outcome {
+    random_program(fixture, 4, 2)
 }
 
-pub(crate) fn random_long<A: PageAllocator>(bench: &mut Bench<'_, A>) -> Outcome {
-    let pages = bench.middle().len() / A::PAGE_SIZE;
-    random_program(bench, pages / 2, pages.ilog2())
+pub(crate) fn random_long<A: PageAllocator>(fixture: &mut Fixture<'_, A>) -> Outcome {
+    let pages = fixture.middle().len() / A::PAGE_SIZE;
+    random_program(fixture, pages / 2, pages.ilog2())
 }
 
 /// A program in which more regions arrive on the way: one apart from the first, one that fills the hole.
-fn random_program<A: PageAllocator>(bench: &mut Bench<'_, A>, longest: usize, align_bits: u32) -> Outcome {
-    let steps = bench.steps(3);
-    let middle = bench.middle();
+fn random_program<A: PageAllocator>(fixture: &mut Fixture<'_, A>, longest: usize, align_bits: u32) -> Outcome {
+    let steps = fixture.steps(3);
+    let middle = fixture.middle();
     let (end, size) = (middle.end, middle.len());
-    let mut shadow = bench.with_one_region()?;
+    let mut shadow = fixture.with_one_region()?;
     run_steps(&mut shadow, steps, longest, align_bits)?;
     shadow.give_more(end + size / 4..end + size)?;
     run_steps(&mut shadow, steps, longest, align_bits)?;
@@ -74,15 +74,15 @@ fn free_some<A: PageAllocator>(shadow: &mut Shadow<'_, A>, length: usize) -> Out
     shadow.must_dealloc(shadow.address(taken[from]), run.min(length))
 }
 
-pub(crate) fn largest_fits_again<A: PageAllocator>(bench: &mut Bench<'_, A>) -> Outcome {
-    let (steps, middle) = (bench.steps(2), bench.middle());
+pub(crate) fn largest_fits_again<A: PageAllocator>(fixture: &mut Fixture<'_, A>) -> Outcome {
+    let (steps, middle) = (fixture.steps(2), fixture.middle());
     let pages = middle.len() / A::PAGE_SIZE;
     let (start, end) = (middle.start, middle.end);
     let rounds = if cfg!(miri) { 1 } else { 3 };
-    let apart = bench.order(std::vec![start..end - A::PAGE_SIZE, end..end + middle.len() / 2]);
+    let apart = fixture.order(std::vec![start..end - A::PAGE_SIZE, end..end + middle.len() / 2]);
     for regions in [std::vec![middle], apart] {
-        let largest = largest_run(bench, &regions)?;
-        let mut shadow = bench.with_regions(&regions)?;
+        let largest = largest_run(fixture, &regions)?;
+        let mut shadow = fixture.with_regions(&regions)?;
         run_steps(&mut shadow, steps, pages / 2, pages.ilog2())?;
         shadow.dealloc_all()?;
         for round in 0..rounds {
@@ -99,12 +99,12 @@ pub(crate) fn largest_fits_again<A: PageAllocator>(bench: &mut Bench<'_, A>) -> 
 }
 
 /// How long a run these regions can serve at first: found on fresh allocators.
-fn largest_run<A: PageAllocator>(bench: &mut Bench<'_, A>, regions: &[core::ops::Range<usize>]) -> Outcome<usize> {
-    let total = bench.with_regions(regions)?.total();
+fn largest_run<A: PageAllocator>(fixture: &mut Fixture<'_, A>, regions: &[core::ops::Range<usize>]) -> Outcome<usize> {
+    let total = fixture.with_regions(regions)?.total();
     let (mut fits, mut too_long) = (0, total + 1);
     while too_long - fits > 1 {
         let length = fits.midpoint(too_long);
-        match bench.with_regions(regions)?.alloc(length, A::PAGE_SIZE)? {
+        match fixture.with_regions(regions)?.alloc(length, A::PAGE_SIZE)? {
             Some(_) => fits = length,
             None => too_long = length,
         }
@@ -113,9 +113,9 @@ fn largest_run<A: PageAllocator>(bench: &mut Bench<'_, A>, regions: &[core::ops:
     Ok(fits)
 }
 
-pub(crate) fn lent_allocator<A: PageAllocator>(bench: &mut Bench<'_, A>) -> Outcome {
-    let steps = bench.steps(6);
-    let mut shadow = bench.with_one_region()?;
+pub(crate) fn lent_allocator<A: PageAllocator>(fixture: &mut Fixture<'_, A>) -> Outcome {
+    let steps = fixture.steps(6);
+    let mut shadow = fixture.with_one_region()?;
     run_steps(&mut shadow, steps, 16, 3)?;
     shadow.dealloc_all()?;
     let mut lent = shadow.lend();

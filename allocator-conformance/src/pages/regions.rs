@@ -3,7 +3,7 @@
 use core::ops::Range;
 use std::vec::Vec;
 
-use super::bench::Bench;
+use super::fixture::Fixture;
 use super::shadow::Shadow;
 use crate::arena::AddBy;
 use crate::config::{Outcome, STRIDE, ensure};
@@ -46,10 +46,10 @@ fn refuse_all_overlaps<A: PageAllocator>(shadow: &mut Shadow<'_, A>) -> Outcome 
     regions.iter().try_for_each(|region| refuse_overlaps(shadow, region, lowest))
 }
 
-pub(crate) fn overlapping_regions<A: PageAllocator>(bench: &mut Bench<'_, A>) -> Outcome {
-    let middle = bench.middle();
+pub(crate) fn overlapping_regions<A: PageAllocator>(fixture: &mut Fixture<'_, A>) -> Outcome {
+    let middle = fixture.middle();
     let quarter = middle.len() / 4;
-    let mut shadow = bench.with_one_region()?;
+    let mut shadow = fixture.with_one_region()?;
     refuse_all_overlaps(&mut shadow)?;
     // Pages that are taken are the allocator's as well.
     while shadow.alloc(1, A::PAGE_SIZE)?.is_some() {}
@@ -66,13 +66,13 @@ pub(crate) fn overlapping_regions<A: PageAllocator>(bench: &mut Bench<'_, A>) ->
     shadow.finish()
 }
 
-pub(crate) fn many_regions<A: PageAllocator>(bench: &mut Bench<'_, A>) -> Outcome {
+pub(crate) fn many_regions<A: PageAllocator>(fixture: &mut Fixture<'_, A>) -> Outcome {
     let page = A::PAGE_SIZE;
-    let count = (bench.terrain.size() / page / 4 - 1).min(if cfg!(miri) { 12 } else { 40 });
-    let base = bench.terrain.at(page);
+    let count = (fixture.terrain.size() / page / 4 - 1).min(if cfg!(miri) { 12 } else { 40 });
+    let base = fixture.terrain.at(page);
     let regions = (0..count).map(|index| base + 4 * index * page..base + (4 * index + 3) * page).collect();
-    let regions = bench.order(regions);
-    let mut shadow = bench.with_regions(&regions)?;
+    let regions = fixture.order(regions);
+    let mut shadow = fixture.with_regions(&regions)?;
     refuse_all_overlaps(&mut shadow)?;
     takes_all(&mut shadow)?;
     refuse_all_overlaps(&mut shadow)?;
@@ -91,8 +91,8 @@ fn takes_all<A: PageAllocator>(shadow: &mut Shadow<'_, A>) -> Outcome {
     Ok(())
 }
 
-pub(crate) fn runs_and_holes<A: PageAllocator>(bench: &mut Bench<'_, A>) -> Outcome {
-    let (page, middle) = (A::PAGE_SIZE, bench.middle());
+pub(crate) fn runs_and_holes<A: PageAllocator>(fixture: &mut Fixture<'_, A>) -> Outcome {
+    let (page, middle) = (A::PAGE_SIZE, fixture.middle());
     let (start, end, size) = (middle.start, middle.end, middle.len());
     let sets: [Vec<Range<usize>>; 4] = [
         // Adjacent in any order.
@@ -110,8 +110,8 @@ pub(crate) fn runs_and_holes<A: PageAllocator>(bench: &mut Bench<'_, A>) -> Outc
         std::vec![start..start + size / 2 + page / 2, start + size / 2 + page / 2..end],
     ];
     for regions in sets.into_iter().step_by(if cfg!(miri) { 2 } else { 1 }) {
-        let regions = bench.order(regions);
-        let mut shadow = bench.with_regions(&regions)?;
+        let regions = fixture.order(regions);
+        let mut shadow = fixture.with_regions(&regions)?;
         let total = shadow.total();
         // The shadow knows which runs exist, and that none crosses a hole.
         for length in [total, total / 2 + 1, total / 3 + 1, 5, 3, 2, 1].into_iter().step_by(STRIDE) {

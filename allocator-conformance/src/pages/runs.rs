@@ -3,14 +3,14 @@
 use rand::Rng;
 use rand::seq::SliceRandom;
 
-use super::bench::Bench;
+use super::fixture::Fixture;
 use super::shadow::Shadow;
 use crate::config::{Outcome, STRIDE, ensure};
 use allocator_core::PageAllocator;
 
-pub(crate) fn single_pages<A: PageAllocator>(bench: &mut Bench<'_, A>) -> Outcome {
+pub(crate) fn single_pages<A: PageAllocator>(fixture: &mut Fixture<'_, A>) -> Outcome {
     let page = A::PAGE_SIZE;
-    let mut shadow = bench.with_one_region()?;
+    let mut shadow = fixture.with_one_region()?;
     let total = shadow.total();
     for _ in 0..2 {
         for _ in 0..total {
@@ -34,9 +34,9 @@ pub(crate) fn single_pages<A: PageAllocator>(bench: &mut Bench<'_, A>) -> Outcom
     shadow.finish()
 }
 
-pub(crate) fn aligned_runs<A: PageAllocator>(bench: &mut Bench<'_, A>) -> Outcome {
+pub(crate) fn aligned_runs<A: PageAllocator>(fixture: &mut Fixture<'_, A>) -> Outcome {
     let page = A::PAGE_SIZE;
-    let mut shadow = bench.with_one_region()?;
+    let mut shadow = fixture.with_one_region()?;
     let most = shadow.arena().size() / page;
     // One page off, so that what follows must be aligned and is not by chance.
     for shift in (0..3).rev().step_by(STRIDE) {
@@ -65,9 +65,9 @@ pub(crate) fn aligned_runs<A: PageAllocator>(bench: &mut Bench<'_, A>) -> Outcom
     shadow.finish()
 }
 
-pub(crate) fn pages_at<A: PageAllocator>(bench: &mut Bench<'_, A>) -> Outcome {
-    let (page, middle) = (A::PAGE_SIZE, bench.middle());
-    let mut shadow = bench.with_one_region()?;
+pub(crate) fn pages_at<A: PageAllocator>(fixture: &mut Fixture<'_, A>) -> Outcome {
+    let (page, middle) = (A::PAGE_SIZE, fixture.middle());
+    let mut shadow = fixture.with_one_region()?;
     let steps = if cfg!(miri) { 40 } else { 400 };
     for _ in 0..steps {
         let (first, length) = (shadow.any_page(), shadow.rng.random_range(1..9));
@@ -99,9 +99,9 @@ pub(crate) fn pages_at<A: PageAllocator>(bench: &mut Bench<'_, A>) -> Outcome {
     shadow.finish()
 }
 
-pub(crate) fn wrong_frees<A: PageAllocator>(bench: &mut Bench<'_, A>) -> Outcome {
-    let (page, middle) = (A::PAGE_SIZE, bench.middle());
-    let mut shadow = bench.with_one_region()?;
+pub(crate) fn wrong_frees<A: PageAllocator>(fixture: &mut Fixture<'_, A>) -> Outcome {
+    let (page, middle) = (A::PAGE_SIZE, fixture.middle());
+    let mut shadow = fixture.with_one_region()?;
     // Around a run of four with free pages on both sides, then with all pages taken, then with none.
     let run = shadow.must_alloc(8, page)?;
     shadow.must_dealloc(run, 2)?;
@@ -142,9 +142,9 @@ fn misname<A: PageAllocator>(shadow: &mut Shadow<'_, A>, run: usize, length: usi
     Ok(())
 }
 
-pub(crate) fn partial_frees<A: PageAllocator>(bench: &mut Bench<'_, A>) -> Outcome {
+pub(crate) fn partial_frees<A: PageAllocator>(fixture: &mut Fixture<'_, A>) -> Outcome {
     let page = A::PAGE_SIZE;
-    let mut shadow = bench.with_one_region()?;
+    let mut shadow = fixture.with_one_region()?;
     for length in [2, 3, 4, 5, 8] {
         for _ in 0..if cfg!(miri) { 1 } else { 4 } {
             let run = shadow.must_alloc(length, page)?;

@@ -3,16 +3,16 @@
 use core::ops::RangeInclusive;
 use std::vec::Vec;
 
-use super::bench::Bench;
+use super::fixture::Fixture;
 use super::shadow::Shadow;
 use crate::config::{Outcome, STRIDE, ensure};
 use allocator_core::PageAllocator;
 use rand::Rng;
 
-pub(crate) fn runs_within<A: PageAllocator>(bench: &mut Bench<'_, A>) -> Outcome {
-    let (page, middle) = (A::PAGE_SIZE, bench.middle());
+pub(crate) fn runs_within<A: PageAllocator>(fixture: &mut Fixture<'_, A>) -> Outcome {
+    let (page, middle) = (A::PAGE_SIZE, fixture.middle());
     let quarter = middle.len() / 4;
-    let mut shadow = bench.with_one_region()?;
+    let mut shadow = fixture.with_one_region()?;
     // One more region behind a hole.
     shadow.give_more(middle.end + quarter..middle.end + 2 * quarter)?;
     let ranges = ranges_around(middle.start, middle.end + 2 * quarter, page);
@@ -75,9 +75,9 @@ fn free_about_half<A: PageAllocator>(shadow: &mut Shadow<'_, A>) -> Outcome {
 
 /// Every page can be had by naming the range that it is alone in, and no page twice; what is asked for within a range
 /// that has no free page is refused.
-pub(crate) fn every_page_within<A: PageAllocator>(bench: &mut Bench<'_, A>) -> Outcome {
-    let (page, middle) = (A::PAGE_SIZE, bench.middle());
-    let mut shadow = bench.with_one_region()?;
+pub(crate) fn every_page_within<A: PageAllocator>(fixture: &mut Fixture<'_, A>) -> Outcome {
+    let (page, middle) = (A::PAGE_SIZE, fixture.middle());
+    let mut shadow = fixture.with_one_region()?;
     for free in shadow.free_pages().into_iter().step_by(STRIDE) {
         let at = shadow.address(free);
         let got = shadow.must_alloc_in(at..=at + page - 1, 1)?;
@@ -92,11 +92,11 @@ pub(crate) fn every_page_within<A: PageAllocator>(bench: &mut Bench<'_, A>) -> O
     shadow.finish()
 }
 
-pub(crate) fn bad_ranges<A: PageAllocator>(bench: &mut Bench<'_, A>) -> Outcome {
-    let mut empty = bench.empty();
+pub(crate) fn bad_ranges<A: PageAllocator>(fixture: &mut Fixture<'_, A>) -> Outcome {
+    let mut empty = fixture.empty();
     refuse_bad_ranges(&mut empty)?;
     empty.finish()?;
-    let mut shadow = bench.with_one_region()?;
+    let mut shadow = fixture.with_one_region()?;
     refuse_bad_ranges(&mut shadow)?;
     shadow.must_alloc(3, A::PAGE_SIZE)?;
     refuse_bad_ranges(&mut shadow)?;
@@ -130,9 +130,9 @@ fn refuse_bad_ranges<A: PageAllocator>(shadow: &mut Shadow<'_, A>) -> Outcome {
     shadow.check_span()
 }
 
-pub(crate) fn span_has_all_pages<A: PageAllocator>(bench: &mut Bench<'_, A>) -> Outcome {
-    let (page, middle) = (A::PAGE_SIZE, bench.middle());
-    let mut shadow = bench.empty();
+pub(crate) fn span_has_all_pages<A: PageAllocator>(fixture: &mut Fixture<'_, A>) -> Outcome {
+    let (page, middle) = (A::PAGE_SIZE, fixture.middle());
+    let mut shadow = fixture.empty();
     shadow.check_span()?;
     shadow.give_first(middle.start + 1..middle.end - 1)?;
     shadow.check_span()?;

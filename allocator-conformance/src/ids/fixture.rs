@@ -1,4 +1,4 @@
-//! The bench for id allocators, which need no memory.
+//! The fixture for id allocators, which need no memory.
 
 use super::options::IdOptions;
 use super::shadow::Shadow;
@@ -7,12 +7,12 @@ use allocator_core::IdAllocator;
 use rand::SeedableRng;
 use rand::rngs::SmallRng;
 
-pub(super) type Bench<'a, A> = crate::bench::Bench<'a, A, IdOptions, ()>;
+pub(super) type Fixture<'a, A> = crate::fixture::Fixture<'a, A, IdOptions, ()>;
 
 /// Ids need no memory.
 pub(super) fn terrain<A>(_: &IdOptions) {}
 
-impl<A: IdAllocator> Bench<'_, A> {
+impl<A: IdAllocator> Fixture<'_, A> {
     /// A fresh allocator.
     pub(super) fn fresh(&mut self) -> Outcome<Shadow<'_, A>> {
         let shadow = Shadow::new((self.make)(), self.step, self.options, SmallRng::from_rng(&mut self.rng));

@@ -1,4 +1,4 @@
-//! What one check has at hand: a way to make allocators, a place to let them loose in, random numbers.
+//! What one check has at hand: a way to make allocators, memory for them, random numbers.
 
 use core::cell::Cell;
 
@@ -11,7 +11,7 @@ use crate::config::Config;
 ///
 /// `O` are the options of the contract, `T` is the terrain: the [`Arena`](crate::arena::Arena), or `()` where no memory
 /// is needed.
-pub(super) struct Bench<'a, A, O, T> {
+pub(super) struct Fixture<'a, A, O, T> {
     pub(super) make: &'a mut dyn FnMut() -> A,
     pub(super) config: &'a Config,
     pub(super) options: &'a O,
@@ -21,7 +21,7 @@ pub(super) struct Bench<'a, A, O, T> {
     pub(super) rng: SmallRng,
 }
 
-impl<'a, A, O, T> Bench<'a, A, O, T> {
+impl<'a, A, O, T> Fixture<'a, A, O, T> {
     pub(super) fn new(
         make: &'a mut dyn FnMut() -> A,
         config: &'a Config,

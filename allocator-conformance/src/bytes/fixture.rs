@@ -1,28 +1,26 @@
-//! The bench for page allocators: an arena of some hundred pages.
+//! The fixture for byte allocators: an arena of eight times the first region.
 
 use core::ops::Range;
 
 use rand::SeedableRng;
 use rand::rngs::SmallRng;
-use rand::seq::SliceRandom;
 
-use super::options::PageOptions;
+use super::options::ByteOptions;
 use super::shadow::Shadow;
 use crate::arena::Arena;
 use crate::config::Outcome;
-use allocator_core::PageAllocator;
+use allocator_core::ByteAllocator;
 
-pub(super) type Bench<'a, A> = crate::bench::Bench<'a, A, PageOptions, Arena>;
+pub(super) type Fixture<'a, A> = crate::fixture::Fixture<'a, A, ByteOptions, Arena>;
 
-/// Pages for one check, aligned to their size so that it is known which alignments fit. Large pages cost address space
-/// only, since nothing fills them.
-pub(super) fn terrain<A: PageAllocator>(_: &PageOptions) -> Arena {
-    let (pages, most) = if cfg!(miri) { (64, 1 << 20) } else { (512, 256 << 20) };
-    let size = (pages * A::PAGE_SIZE).min(most).max(32 * A::PAGE_SIZE);
-    Arena::new(size, size)
+/// Memory for one check, aligned to its size, so that a power-of-two range of it is one block for a buddy.
+#[expect(clippy::extra_unused_type_parameters, reason = "the table of checks calls all three alike")]
+pub(super) fn terrain<A>(options: &ByteOptions) -> Arena {
+    let first = options.min_first_region.max(if cfg!(miri) { 16 << 10 } else { 256 << 10 }).next_power_of_two();
+    Arena::new(first * 8, first * 8)
 }
 
-impl<A: PageAllocator> Bench<'_, A> {
+impl<A: ByteAllocator> Fixture<'_, A> {
     /// A fresh allocator without memory. The one before is gone, which the borrow checker sees to.
     pub(super) fn empty(&mut self) -> Shadow<'_, A> {
         self.terrain.reset();
@@ -37,20 +35,10 @@ impl<A: PageAllocator> Bench<'_, A> {
         Ok(shadow)
     }
 
-    /// The second quarter of the arena: a power of two of pages, aligned to its size.
+    /// The second quarter of the arena: a power of two that is aligned to its size.
     pub(super) fn middle(&self) -> Range<usize> {
         let quarter = self.terrain.size() / 4;
         self.terrain.at(quarter)..self.terrain.at(2 * quarter)
-    }
-
-    /// The regions in a random order, or with the lowest first if the allocator needs that.
-    pub(super) fn order(&mut self, mut regions: std::vec::Vec<Range<usize>>) -> std::vec::Vec<Range<usize>> {
-        regions.shuffle(&mut self.rng);
-        if !self.options.covers_below_first {
-            let lowest = (0..regions.len()).min_by_key(|&index| regions[index].start);
-            regions.swap(0, lowest.unwrap_or(0));
-        }
-        regions
     }
 
     /// A fresh allocator with these regions, the first of them first.
@@ -60,5 +48,9 @@ impl<A: PageAllocator> Bench<'_, A> {
             if index == 0 { shadow.give_first(region.clone())? } else { shadow.give_more(region.clone())? }
         }
         Ok(shadow)
+    }
+
+    pub(super) fn arena(&self) -> &Arena {
+        &self.terrain
     }
 }
