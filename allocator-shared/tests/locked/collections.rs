@@ -70,5 +70,5 @@ fn std_collections_allocate_from_a_static() {
     });
     assert_eq!(map.len(), COUNT as usize);
     drop((map, numbers));
-    assert_eq!(HEAP.with(|heap| allocator_core::ByteAllocator::used_bytes(heap)), 0);
+    assert_eq!(HEAP.with(allocator_core::ByteAllocator::used_bytes), 0);
 }
