@@ -2,6 +2,8 @@
 
 use core::ops::Range;
 
+use allocator_core::words::masked_words;
+
 /// A bitmap of `WORDS * 64` bits, all zero at first.
 pub(crate) struct Bits<const WORDS: usize> {
     words: [u64; WORDS],
@@ -14,29 +16,20 @@ impl<const WORDS: usize> Bits<WORDS> {
 
     /// Sets the bits of `range`. O(words in the range).
     pub(crate) fn set(&mut self, range: Range<usize>) {
-        for (word, mask) in masks(range) {
+        for (word, mask) in masked_words(range) {
             self.words[word] |= mask;
         }
     }
 
     /// Whether any bit of `range` is set. O(words in the range).
     pub(crate) fn any(&self, range: Range<usize>) -> bool {
-        masks(range).any(|(word, mask)| self.words[word] & mask != 0)
+        masked_words(range).any(|(word, mask)| self.words[word] & mask != 0)
     }
 
     /// Whether every bit of `range` is set. O(words in the range).
     pub(crate) fn all(&self, range: Range<usize>) -> bool {
-        masks(range).all(|(word, mask)| self.words[word] & mask == mask)
+        masked_words(range).all(|(word, mask)| self.words[word] & mask == mask)
     }
-}
-
-/// The index of each word that has bits of `range`, with a mask of these bits.
-fn masks(range: Range<usize>) -> impl Iterator<Item = (usize, u64)> {
-    (range.start / 64..range.end.div_ceil(64)).map(move |word| {
-        let from = range.start.saturating_sub(word * 64);
-        let to = (range.end - word * 64).min(64);
-        (word, (u64::MAX >> (64 - (to - from))) << from)
-    })
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | [`error`] | [`AllocError`], the one error type |
 //! | [`address`] | checked address arithmetic, [`Region`], and the one place where an address becomes a pointer |
+//! | [`words`] | the words of a bitmap that a range of bits lies in, each with a mask of these bits |
 //! | `field_ptr` | [`get_field_ptr!`], the pointer to a field of a struct that a pointer points to |
 //! | [`traits`] | [`BaseAllocator`], [`ByteAllocator`], [`PageAllocator`], [`IdAllocator`] |
 //! | [`regions`] | [`RegionTable`], the memory of an engine that must refuse overlaps |
@@ -37,6 +38,7 @@ pub mod growing;
 pub mod page_backed;
 pub mod regions;
 pub mod traits;
+pub mod words;
 
 pub use address::Region;
 pub use error::{AllocError, AllocResult};

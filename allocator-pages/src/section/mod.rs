@@ -8,10 +8,12 @@
 //! - The tree follows from the bits, as they were when they were last summarized: see [`crate::engine`].
 
 use core::marker::PhantomData;
+use core::ops::Range;
 use core::ptr::NonNull;
 use core::slice;
 
 use allocator_core::error::AllocResult;
+use allocator_core::words::masked_words;
 
 mod extents;
 mod layout;
@@ -238,32 +240,27 @@ impl<N: Node> Section<N> {
         self.bits()[bit / 64] >> (bit % 64) & 1 == 1
     }
 
-    /// The words that the bits of `pages` lie in, each with a mask of these bits.
-    fn masked_words(&self, pages: PageRange) -> impl Iterator<Item = (usize, u64)> + use<N> {
-        let (start, end) = (pages.start - self.first_page(), pages.end - self.first_page());
-        (start / 64..end.div_ceil(64)).map(move |word| {
-            let from = start.saturating_sub(word * 64);
-            let to = (end - word * 64).min(64);
-            (word, (u64::MAX >> (64 - (to - from))) << from)
-        })
+    /// The indexes of the bits of `pages`.
+    #[inline]
+    fn bits_of(&self, pages: PageRange) -> Range<usize> {
+        pages.start - self.first_page()..pages.end - self.first_page()
     }
 
     /// Whether the bits of all of `pages` say that they are in this state. O(pages / 64).
     pub(crate) fn all_are(&self, pages: PageRange, state: PageState) -> bool {
         let bits = self.bits();
-        self.masked_words(pages).all(|(word, mask)| bits[word] & mask == state.word() & mask)
+        masked_words(self.bits_of(pages)).all(|(word, mask)| bits[word] & mask == state.word() & mask)
     }
 
     /// Makes the bits of `pages` say that they are in this state. O(pages / 64).
     pub(crate) fn set_bits(&mut self, pages: PageRange, state: PageState) {
-        let (start, end) = (pages.start - self.first_page(), pages.end - self.first_page());
+        let Range { start, end } = self.bits_of(pages);
         if start.is_multiple_of(64) && end.is_multiple_of(64) {
             self.bits_mut()[start / 64..end / 64].fill(state.word());
             return;
         }
-        let words = self.masked_words(pages);
         let bits = self.bits_mut();
-        for (word, mask) in words {
+        for (word, mask) in masked_words(start..end) {
             bits[word] = bits[word] & !mask | state.word() & mask;
         }
     }
@@ -275,7 +272,7 @@ impl<N: Node> Section<N> {
         }
         let flip = !state.word();
         let bits = self.bits();
-        let (start, end) = (pages.start - self.first_page(), pages.end - self.first_page());
+        let Range { start, end } = self.bits_of(pages);
         let mut word = start / 64;
         let mut found = (bits[word] ^ flip) & (u64::MAX << (start % 64));
         while found == 0 {
