@@ -45,11 +45,6 @@ impl From<AllocError> for SlabError {
 /// A result of the object cache.
 pub type Result<T> = core::result::Result<T, SlabError>;
 
-/// `Ok` if the condition holds, else the text: for the checks of `validate`.
-pub(crate) fn ensure(holds: bool, otherwise: &'static str) -> core::result::Result<(), &'static str> {
-    if holds { Ok(()) } else { Err(otherwise) }
-}
-
 #[cfg(test)]
 mod tests {
     extern crate std;

@@ -4,7 +4,8 @@ use core::marker::PhantomData;
 use core::ptr::{self, NonNull};
 use core::sync::atomic::Ordering::Relaxed;
 
-use crate::error::ensure;
+use allocator_core::error::ensure;
+
 use crate::layout::{Geometry, SlotIndex, WORD_BITS};
 use crate::sync::{AtomicUsize, Guarded};
 

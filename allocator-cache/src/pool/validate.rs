@@ -2,8 +2,9 @@
 
 use core::ptr::NonNull;
 
+use allocator_core::error::ensure;
+
 use super::{Pool, counts_under_lock};
-use crate::error::ensure;
 use crate::list::List;
 use crate::slab::{Header, SlabRef};
 use crate::state::Config;
