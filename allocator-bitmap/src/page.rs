@@ -3,7 +3,7 @@
 use core::fmt;
 use core::ops::{Range, RangeInclusive};
 
-use allocator_core::address::is_aligned;
+use allocator_core::address::{NO_ADDRESSES, is_aligned, whole_pages_within};
 use allocator_core::traits::is_page_request;
 use allocator_core::{AllocError, AllocResult, BaseAllocator, PageAllocator, Region};
 use bitmap_allocator::BitAlloc;
@@ -206,9 +206,8 @@ impl<const PAGE_SIZE: usize> BaseAllocator for BitmapPageAllocator<PAGE_SIZE> {
         let region = Region::new(start, size)?;
         let trimmed = region.trim(PAGE_SIZE)?;
         let pages = trimmed.start() / PAGE_SIZE..trimmed.end() / PAGE_SIZE;
-        // A page of which the region has one byte is one that it overlaps.
-        let touched = region.start() / PAGE_SIZE..region.end().div_ceil(PAGE_SIZE);
-        let known = touched.start.max(self.low)..touched.end.min(self.high);
+        let overlapped = region.overlapped_pages(PAGE_SIZE);
+        let known = overlapped.start.max(self.low)..overlapped.end.min(self.high);
         if !known.is_empty() && Self::bits(known).any(|bits| self.managed.any(bits)) {
             return Err(AllocError::MemoryOverlap);
         }
@@ -256,11 +255,8 @@ unsafe impl<const PAGE_SIZE: usize> PageAllocator for BitmapPageAllocator<PAGE_S
         if !is_page_request(num_pages, align_pow2, PAGE_SIZE) || within.is_empty() {
             return Err(AllocError::InvalidParam);
         }
-        let (first, last) = (*within.start(), *within.end());
-        // The page that has the last address counts only if that is its own last one, too.
-        let end = (last / PAGE_SIZE).saturating_add(usize::from(last % PAGE_SIZE == PAGE_SIZE - 1));
-        let pages = first.div_ceil(PAGE_SIZE).max(self.low)..end.min(self.high);
-        self.alloc_run(pages, num_pages, align_pow2)
+        let pages = whole_pages_within(within, PAGE_SIZE);
+        self.alloc_run(pages.start.max(self.low)..pages.end.min(self.high), num_pages, align_pow2)
     }
 
     fn alloc_pages_at(&mut self, base: usize, num_pages: usize, align_pow2: usize) -> AllocResult<usize> {
@@ -304,7 +300,7 @@ unsafe impl<const PAGE_SIZE: usize> PageAllocator for BitmapPageAllocator<PAGE_S
     fn span(&self) -> RangeInclusive<usize> {
         match (self.high * PAGE_SIZE).checked_sub(1) {
             Some(last) if self.total > 0 => self.low * PAGE_SIZE..=last,
-            _ => RangeInclusive::new(1, 0),
+            _ => NO_ADDRESSES,
         }
     }
 }

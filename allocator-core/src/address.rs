@@ -3,6 +3,7 @@
 //! [`Region::new`] and [`Region::trim`] check what callers pass in: they refuse regions that do not fit the address space,
 //! and alignments that are no powers of two. The free functions leave these checks to their caller.
 
+use core::ops::{Range, RangeInclusive};
 use core::ptr::{self, NonNull};
 
 use crate::error::{AllocError, AllocResult};
@@ -56,6 +57,36 @@ pub const fn align_up(address: usize, align: usize) -> Option<usize> {
 #[inline]
 pub const fn is_aligned(address: usize, align: usize) -> bool {
     address & align.wrapping_sub(1) == 0
+}
+
+/// The empty range of addresses: the [`span`](crate::PageAllocator::span) of a page allocator that has no pages.
+///
+/// # Examples
+///
+/// ```
+/// assert!(allocator_core::address::NO_ADDRESSES.is_empty());
+/// ```
+pub const NO_ADDRESSES: RangeInclusive<usize> = RangeInclusive::new(1, 0);
+
+/// The numbers (address over `page_size`) of the pages all of whose addresses lie within `within`; an empty range, maybe
+/// with its start above its end, where there is none. O(1).
+///
+/// # Examples
+///
+/// ```
+/// use allocator_core::address::whole_pages_within;
+///
+/// assert_eq!(whole_pages_within(0x1000..=0x3fff, 0x1000), 1..4);
+/// assert_eq!(whole_pages_within(0x1001..=0x3ffe, 0x1000), 2..3);
+/// assert!(whole_pages_within(0x1001..=0x2ffe, 0x1000).is_empty());
+/// ```
+#[must_use]
+#[inline]
+pub const fn whole_pages_within(within: RangeInclusive<usize>, page_size: usize) -> Range<usize> {
+    let (first, last) = (*within.start(), *within.end());
+    // The page that has the last address counts only if that is its own last one, too.
+    let is_whole = last % page_size == page_size - 1;
+    first.div_ceil(page_size)..(last / page_size).saturating_add(is_whole as usize)
 }
 
 /// The address of `ptr` in bytes, its provenance exposed, so that [`pointer_at`] finds it again. O(1), no instruction.
@@ -187,6 +218,22 @@ impl Region {
         self.end - self.start
     }
 
+    /// The numbers (address over `page_size`) of the pages that the region has a byte of, at least one. O(1).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use allocator_core::Region;
+    ///
+    /// assert_eq!(Region::new(0x1fff, 2)?.overlapped_pages(0x1000), 1..3);
+    /// assert_eq!(Region::new(0x1000, 0x1000)?.overlapped_pages(0x1000), 1..2);
+    /// # Ok::<(), allocator_core::AllocError>(())
+    /// ```
+    #[must_use]
+    pub const fn overlapped_pages(self, page_size: usize) -> Range<usize> {
+        self.start / page_size..self.end.div_ceil(page_size)
+    }
+
     /// Whether the two share an address. O(1).
     #[must_use]
     pub const fn overlaps(self, other: Self) -> bool {
@@ -221,6 +268,15 @@ mod tests {
             assert_eq!(Region::new(0, 100).unwrap().trim_for_bytes(align), Err(AllocError::InvalidParam));
             let _ = (align_down(0x1001, align), align_up(0x1001, align), is_aligned(0x1001, align));
         }
+    }
+
+    #[test]
+    fn whole_pages_at_both_ends_of_the_address_space() {
+        let all = 0..=usize::MAX;
+        assert_eq!(whole_pages_within(all.clone(), 0x1000), 0..(usize::MAX >> 12) + 1);
+        assert_eq!(whole_pages_within(all, 1), 0..usize::MAX);
+        assert_eq!(whole_pages_within(0..=usize::MAX - 1, 0x1000).end, usize::MAX >> 12);
+        assert!(whole_pages_within(usize::MAX - 1..=usize::MAX, 0x1000).is_empty());
     }
 
     #[test]

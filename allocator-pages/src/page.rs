@@ -1,7 +1,7 @@
 //! Page numbers, ranges of pages, orders.
 
 use core::fmt;
-use core::ops::{Add, Sub};
+use core::ops::{Add, Range, Sub};
 
 /// The number of a page: its address divided by the size of a page.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -99,6 +99,12 @@ impl PageRange {
     #[inline]
     pub(crate) const fn new(start: PageNumber, end: PageNumber) -> Self {
         Self { start, end }
+    }
+
+    /// The pages with these numbers.
+    #[inline]
+    pub(crate) const fn of_numbers(numbers: Range<usize>) -> Self {
+        Self::new(PageNumber(numbers.start), PageNumber(numbers.end))
     }
 
     /// `num_pages` pages from `start`.

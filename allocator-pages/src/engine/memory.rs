@@ -47,12 +47,8 @@ impl<P: Policy, const PAGE_SIZE: usize> PageEngine<'_, P, PAGE_SIZE> {
     unsafe fn add(&mut self, start: usize, size: usize, arrival: Arrival) -> AllocResult {
         let region = Region::new(start, size)?;
         let pages = Self::pages_of(region)?;
-        // A page of which the region has one byte is one that it overlaps.
-        let touched = PageRange::new(
-            PageNumber::at(region.start(), PAGE_SIZE),
-            PageNumber::new(region.end().div_ceil(PAGE_SIZE)),
-        );
-        if self.has_any(touched) {
+        let overlapped = PageRange::of_numbers(region.overlapped_pages(PAGE_SIZE));
+        if self.has_any(overlapped) {
             return Err(AllocError::MemoryOverlap);
         }
         self.flush();
@@ -64,7 +60,7 @@ impl<P: Policy, const PAGE_SIZE: usize> PageEngine<'_, P, PAGE_SIZE> {
                 pages.len()
             }
             // SAFETY: the caller hands the region over.
-            Metadata::InRegions => unsafe { self.add_region(pages, touched)? },
+            Metadata::InRegions => unsafe { self.add_region(pages, overlapped)? },
         };
         self.total += added;
         self.hull = self.sections.hull();
@@ -85,7 +81,7 @@ impl<P: Policy, const PAGE_SIZE: usize> PageEngine<'_, P, PAGE_SIZE> {
         })
     }
 
-    /// Whether a region that touches `pages` takes the place of a section: one that has no page left, and the metadata of
+    /// Whether a region that overlaps `pages` takes the place of a section: one that has no page left, and the metadata of
     /// which the region has.
     fn is_replaced(section: &Section<P::Node>, pages: PageRange) -> bool {
         section.extents().is_empty() && section.own().overlaps(pages)
@@ -149,9 +145,9 @@ impl<P: Policy, const PAGE_SIZE: usize> PageEngine<'_, P, PAGE_SIZE> {
     ///
     /// # Safety
     ///
-    /// As for [`add`](Self::add); `touched` are the pages that the region has bytes of, and the engine has none of these.
-    unsafe fn add_region(&mut self, pages: PageRange, touched: PageRange) -> AllocResult<usize> {
-        let kept = |section: &&Section<P::Node>| !Self::is_replaced(section, touched);
+    /// As for [`add`](Self::add); `overlapped` are the pages that the region has bytes of, and the engine has none of these.
+    unsafe fn add_region(&mut self, pages: PageRange, overlapped: PageRange) -> AllocResult<usize> {
+        let kept = |section: &&Section<P::Node>| !Self::is_replaced(section, overlapped);
         let around = self.sections.iter().filter(kept).find(|section| section.window().contains(pages.start));
         let split = around.map_or(pages.start, |section| section.window().end.min(pages.end));
         let returned = PageRange::new(pages.start, split);
@@ -160,7 +156,7 @@ impl<P: Policy, const PAGE_SIZE: usize> PageEngine<'_, P, PAGE_SIZE> {
         if !returned.is_empty() {
             self.add_to_section(returned)?;
         }
-        self.sections.unlink(|section| Self::is_replaced(section, touched));
+        self.sections.unlink(|section| Self::is_replaced(section, overlapped));
         let Some((new, managed)) = new else { return Ok(returned.len()) };
         // SAFETY: the caller hands the region over.
         unsafe { self.create_section(new, managed)? };

@@ -11,7 +11,7 @@
 use core::ops::RangeInclusive;
 
 use allocator_core::PageAllocator;
-use allocator_core::address::is_aligned;
+use allocator_core::address::{NO_ADDRESSES, is_aligned, whole_pages_within};
 use allocator_core::error::{AllocError, AllocResult};
 use allocator_core::traits::is_page_request;
 
@@ -84,7 +84,7 @@ unsafe impl<P: Policy, const PAGE_SIZE: usize> PageAllocator for PageEngine<'_, 
         if within.is_empty() || !is_page_request(num_pages, align_pow2, PAGE_SIZE) {
             return Err(AllocError::InvalidParam);
         }
-        let within = Self::whole_pages(within);
+        let within = PageRange::of_numbers(whole_pages_within(within, PAGE_SIZE));
         if within.covers(self.hull) {
             return self.alloc_pages(num_pages, align_pow2);
         }
@@ -124,7 +124,7 @@ unsafe impl<P: Policy, const PAGE_SIZE: usize> PageAllocator for PageEngine<'_, 
     /// pages. O(1).
     fn span(&self) -> RangeInclusive<usize> {
         if self.hull.is_empty() {
-            return RangeInclusive::new(1, 0);
+            return NO_ADDRESSES;
         }
         self.hull.start.address(PAGE_SIZE)..=self.hull.end.address(PAGE_SIZE) - 1
     }
@@ -378,13 +378,5 @@ impl<P: Policy, const PAGE_SIZE: usize> PageEngine<'_, P, PAGE_SIZE> {
         let start = PageNumber::at(base, PAGE_SIZE);
         let end = start.checked_add(num_pages)?;
         is_aligned(base, PAGE_SIZE).then_some(PageRange::new(start, end))
-    }
-
-    /// The pages all of whose addresses lie within `within`.
-    fn whole_pages(within: RangeInclusive<usize>) -> PageRange {
-        let (first, last) = within.into_inner();
-        let start = first / PAGE_SIZE + usize::from(!is_aligned(first, PAGE_SIZE));
-        let end = last / PAGE_SIZE + usize::from(last % PAGE_SIZE == PAGE_SIZE - 1);
-        PageRange::new(PageNumber::new(start), PageNumber::new(end))
     }
 }
