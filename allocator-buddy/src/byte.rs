@@ -192,8 +192,8 @@ impl<const ORDER: usize> BaseAllocator for BuddyByteAllocator<ORDER> {
         let region = Region::between(region.start(), region.end().min(usize::MAX - GRANULE))?;
         // SAFETY: the caller hands the region over.
         let usable = unsafe { self.regions.insert(region, GRANULE, GRANULE)? };
-        // SAFETY: the table has shown that the region is new; both its ends are aligned, as a segment's size is a
-        // multiple of `GRANULE`.
+        // SAFETY: the table has shown that the region is new; both its ends are aligned, as the size of an overflow
+        // is a multiple of `GRANULE`.
         unsafe { self.insert(usable) };
         Ok(())
     }

@@ -345,7 +345,7 @@ impl<'m, A: Native<'m>> Model<A> {
     }
 
     /// The pages from the first that is managed to the last.
-    fn hull(&self) -> Range<usize> {
+    fn span(&self) -> Range<usize> {
         let managed = |&state: &State| state != ABSENT;
         match (self.pages.iter().position(managed), self.pages.iter().rposition(managed)) {
             (Some(first), Some(last)) => first..last + 1,
@@ -363,10 +363,10 @@ impl<'m, A: Native<'m>> Model<A> {
         assert!(self.engine.free_runs().eq(absolute), "the free runs are {free_runs:?}");
         let longest = free_runs.iter().map(Range::len).max().unwrap_or(0);
         assert_eq!(self.engine.largest_free_run(), longest, "the longest free run");
-        let (hull, span) = (self.hull(), self.engine.span());
-        let from = (self.lowest_page + hull.start) * PAGE;
-        let is_hull = if hull.is_empty() { span.is_empty() } else { span == (from..=from + hull.len() * PAGE - 1) };
-        assert!(is_hull, "the span is {span:x?}");
+        let (pages, span) = (self.span(), self.engine.span());
+        let from = (self.lowest_page + pages.start) * PAGE;
+        let is_span = if pages.is_empty() { span.is_empty() } else { span == (from..=from + pages.len() * PAGE - 1) };
+        assert!(is_span, "the span is {span:x?}");
     }
 
     fn add(&mut self, pages: Pages, init: bool) {
@@ -455,8 +455,8 @@ impl<'m, A: Native<'m>> Model<A> {
         }
         let to = within.end() / PAGE + usize::from(within.end() % PAGE == PAGE - 1);
         let inside = start.div_ceil(PAGE) - self.lowest_page..to.saturating_sub(self.lowest_page).min(PAGES);
-        let hull = self.hull();
-        let any = (num_pages, align) == (1, PAGE) && inside.start <= hull.start && hull.end <= inside.end;
+        let span = self.span();
+        let any = (num_pages, align) == (1, PAGE) && inside.start <= span.start && span.end <= inside.end;
         let answer = self.engine.alloc_pages_in(within, num_pages, align);
         self.allocated(answer, &inside, num_pages, align, any);
     }

@@ -4,6 +4,7 @@ mod accounts;
 mod answers;
 mod batches;
 mod contents;
+mod edges;
 mod exhaustion;
 mod fills;
 mod fixture;
@@ -11,7 +12,6 @@ mod growth;
 mod in_place;
 mod layouts;
 mod lifecycle;
-mod misuse;
 mod options;
 mod programs;
 mod realloc;
@@ -133,11 +133,11 @@ macro_rules! __byte_checks {
 mod all {
     pub(super) use super::answers::*;
     pub(super) use super::batches::*;
+    pub(super) use super::edges::*;
     pub(super) use super::exhaustion::*;
     pub(super) use super::growth::*;
     pub(super) use super::in_place::*;
     pub(super) use super::lifecycle::*;
-    pub(super) use super::misuse::*;
     pub(super) use super::programs::*;
     pub(super) use super::realloc::*;
     pub(super) use super::regions::*;

@@ -63,7 +63,7 @@ impl<P: Policy, const PAGE_SIZE: usize> PageEngine<'_, P, PAGE_SIZE> {
             Metadata::InRegions => unsafe { self.add_region(pages, overlapped)? },
         };
         self.total += added;
-        self.hull = self.sections.hull();
+        self.span = self.sections.span();
         Ok(())
     }
 
@@ -243,7 +243,7 @@ impl<P: Policy, const PAGE_SIZE: usize> PageEngine<'_, P, PAGE_SIZE> {
         }
         self.sections.unlink(|section| section.own().overlaps(pages));
         self.pages = PageCache::new();
-        self.hull = self.sections.hull();
+        self.span = self.sections.span();
         Ok(())
     }
 
@@ -269,7 +269,7 @@ impl<P: Policy, const PAGE_SIZE: usize> PageEngine<'_, P, PAGE_SIZE> {
                 in_use |= !section.all_are(part, PageState::Free);
             }
             if section.own().overlaps(pages) {
-                in_use |= !pages.covers(section.own()) || !pages.covers(section.extents().hull());
+                in_use |= !pages.covers(section.own()) || !pages.covers(section.extents().span());
             }
             at = section.window().end;
         }

@@ -97,7 +97,7 @@ pub struct PageEngine<'m, P: Policy, const PAGE_SIZE: usize> {
     sections: SectionList<P::Node>,
     metadata: Metadata,
     /// The pages from the first to the last that is managed.
-    hull: PageRange,
+    span: PageRange,
     /// The number of pages that are managed.
     total: usize,
     /// The number of pages that are managed and either allocated or in the cache of single pages: so neither an allocation
@@ -130,7 +130,7 @@ impl<'m, P: Policy, const PAGE_SIZE: usize> PageEngine<'m, P, PAGE_SIZE> {
         Self {
             sections: SectionList::new(),
             metadata: Metadata::InRegions,
-            hull: PageRange::EMPTY,
+            span: PageRange::EMPTY,
             total: 0,
             used_or_cached: 0,
             pages: PageCache::new(),

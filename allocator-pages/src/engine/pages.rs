@@ -85,7 +85,7 @@ unsafe impl<P: Policy, const PAGE_SIZE: usize> PageAllocator for PageEngine<'_, 
             return Err(AllocError::InvalidParam);
         }
         let within = PageRange::of_numbers(whole_pages_within(within, PAGE_SIZE));
-        if within.covers(self.hull) {
+        if within.covers(self.span) {
             return self.alloc_pages(num_pages, align_pow2);
         }
         let align = Order::of_alignment(align_pow2, PAGE_SIZE);
@@ -123,10 +123,10 @@ unsafe impl<P: Policy, const PAGE_SIZE: usize> PageAllocator for PageEngine<'_, 
     /// From the first byte of the lowest page that is managed to the last byte of the highest; empty where there are no
     /// pages. O(1).
     fn span(&self) -> RangeInclusive<usize> {
-        if self.hull.is_empty() {
+        if self.span.is_empty() {
             return NO_ADDRESSES;
         }
-        self.hull.start.address(PAGE_SIZE)..=self.hull.end.address(PAGE_SIZE) - 1
+        self.span.start.address(PAGE_SIZE)..=self.span.end.address(PAGE_SIZE) - 1
     }
 }
 
@@ -244,7 +244,7 @@ impl<P: Policy, const PAGE_SIZE: usize> PageEngine<'_, P, PAGE_SIZE> {
 
     /// The first page of a free run in `within`, at a multiple of `align`.
     fn find_run_in(&mut self, within: PageRange, num_pages: usize, align: Order) -> Option<PageNumber> {
-        let within = within.intersection(self.hull);
+        let within = within.intersection(self.span);
         if num_pages > within.len() || num_pages > self.available_pages() {
             return None;
         }

@@ -20,7 +20,7 @@ fn clear_cached(bits: &mut LeafBits, page: PageNumber) -> Result<(), &'static st
 
 impl<P: Policy, const PAGE_SIZE: usize> PageEngine<'_, P, PAGE_SIZE> {
     /// Counts everything again: the bits against the extents and the statistics, the tree against the bits. O(pages). For
-    /// tests, and for looking at metadata that somebody has scribbled over.
+    /// tests, and for looking at metadata that somebody may have overwritten.
     ///
     /// # Errors
     ///
@@ -41,7 +41,7 @@ impl<P: Policy, const PAGE_SIZE: usize> PageEngine<'_, P, PAGE_SIZE> {
         }
         ensure(total == self.total, "the extents do not add up to the total")?;
         ensure(free == self.available_pages(), "the bits do not add up to what is available")?;
-        ensure(self.hull == self.sections.hull(), "the span is not that of the extents")
+        ensure(self.span == self.sections.span(), "the span is not that of the extents")
     }
 
     /// Computes a section's tree again, from the bits without what is cached.

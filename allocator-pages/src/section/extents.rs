@@ -62,7 +62,7 @@ impl Extents {
     }
 
     /// All pages from the first that is managed to the last; none where none is.
-    pub(crate) fn hull(&self) -> PageRange {
+    pub(crate) fn span(&self) -> PageRange {
         match self.as_slice() {
             [] => PageRange::EMPTY,
             [first, .., last] => PageRange::new(first.start, last.end),
@@ -236,10 +236,10 @@ mod tests {
                 }
                 let runs = runs_of(&managed);
                 assert_eq!(extents.as_slice(), runs);
-                let hull = runs
+                let span = runs
                     .first()
                     .map_or(PageRange::EMPTY, |first| range(first.start.get(), runs[runs.len() - 1].end.get()));
-                assert_eq!(extents.hull(), hull);
+                assert_eq!(extents.span(), span);
             }
         }
     }

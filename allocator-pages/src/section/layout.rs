@@ -28,7 +28,7 @@ const _: () = assert!(
 
 /// The parts of a section's metadata.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Layout {
+pub(crate) struct Parts {
     pub(super) shape: Shape,
     /// Where the tree starts, in words from the start of the metadata, and where the bits do.
     pub(super) tree_at: usize,
@@ -37,7 +37,7 @@ pub(crate) struct Layout {
     pub(super) words: usize,
 }
 
-impl Layout {
+impl Parts {
     /// The metadata of a section that has the leaves which `window`, at least one page, lies in, in so many words, of which
     /// the header takes `header_words`. `None` where they do not suffice.
     pub(super) fn new(
@@ -47,9 +47,9 @@ impl Layout {
         words: usize,
     ) -> Option<Self> {
         let shape = Shape::new(NodeRange::of_pages(window), node_words)?;
-        let layout = Self { shape, tree_at: header_words, bits_at: header_words.checked_add(shape.words)?, words };
-        let bits_end = shape.leaves.len.checked_mul(LEAF_WORDS)?.checked_add(layout.bits_at)?;
-        (bits_end.checked_add(LEAST_EXTENTS * EXTENT_WORDS)? <= words).then_some(layout)
+        let parts = Self { shape, tree_at: header_words, bits_at: header_words.checked_add(shape.words)?, words };
+        let bits_end = shape.leaves.len.checked_mul(LEAF_WORDS)?.checked_add(parts.bits_at)?;
+        (bits_end.checked_add(LEAST_EXTENTS * EXTENT_WORDS)? <= words).then_some(parts)
     }
 
     /// The number of extents for which there is room behind the bits of the first `num_leaves` leaves.
@@ -64,7 +64,7 @@ impl Layout {
     }
 }
 
-/// The most words that [`Layout::new`] can need for `num_pages` pages in a row, wherever they lie.
+/// The most words that [`Parts::new`] can need for `num_pages` pages in a row, wherever they lie.
 #[must_use]
 pub(super) const fn most_words(num_pages: usize, node_words: &[usize; LEVELS], header_words: usize) -> usize {
     let num_leaves = num_pages.saturating_add(LEAF_PAGES - 2) / LEAF_PAGES + 1;
@@ -82,8 +82,8 @@ mod tests {
 
     /// The fewest words that suffice.
     fn needed(window: PageRange) -> usize {
-        let layout = Layout::new(window, &NODE_WORDS, 10, usize::MAX).unwrap();
-        layout.bits_at + layout.shape.leaves.len * LEAF_WORDS + LEAST_EXTENTS * EXTENT_WORDS
+        let parts = Parts::new(window, &NODE_WORDS, 10, usize::MAX).unwrap();
+        parts.bits_at + parts.shape.leaves.len * LEAF_WORDS + LEAST_EXTENTS * EXTENT_WORDS
     }
 
     #[test]
@@ -105,12 +105,12 @@ mod tests {
     fn extents_and_leaves_share_the_words_between_them() {
         let window = PageRange::from_len(PageNumber::new(77), 10_000);
         let words = needed(window);
-        assert!(Layout::new(window, &NODE_WORDS, 10, words - 1).is_none());
-        let layout = Layout::new(window, &NODE_WORDS, 10, words + 5 * EXTENT_WORDS).unwrap();
-        let leaves = layout.shape.leaves.len;
-        assert_eq!(layout.extents_behind(leaves), LEAST_EXTENTS + 5);
-        assert_eq!(layout.leaves_before(LEAST_EXTENTS + 5), leaves);
-        assert_eq!(layout.leaves_before(LEAST_EXTENTS + 6), leaves - 1);
-        assert_eq!(layout.leaves_before(layout.extents_behind(3)), 3);
+        assert!(Parts::new(window, &NODE_WORDS, 10, words - 1).is_none());
+        let parts = Parts::new(window, &NODE_WORDS, 10, words + 5 * EXTENT_WORDS).unwrap();
+        let leaves = parts.shape.leaves.len;
+        assert_eq!(parts.extents_behind(leaves), LEAST_EXTENTS + 5);
+        assert_eq!(parts.leaves_before(LEAST_EXTENTS + 5), leaves);
+        assert_eq!(parts.leaves_before(LEAST_EXTENTS + 6), leaves - 1);
+        assert_eq!(parts.leaves_before(parts.extents_behind(3)), 3);
     }
 }

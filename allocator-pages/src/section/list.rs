@@ -63,9 +63,9 @@ impl<N: Node> SectionList<N> {
     }
 
     /// The pages from the first to the last that a section manages; none where there are none. O(sections).
-    pub(crate) fn hull(&self) -> PageRange {
-        let hulls = || self.iter().map(|section| section.extents().hull()).filter(|hull| !hull.is_empty());
-        match (hulls().next(), hulls().last()) {
+    pub(crate) fn span(&self) -> PageRange {
+        let spans = || self.iter().map(|section| section.extents().span()).filter(|span| !span.is_empty());
+        match (spans().next(), spans().last()) {
             (Some(first), Some(last)) => PageRange::new(first.start, last.end),
             _ => PageRange::EMPTY,
         }

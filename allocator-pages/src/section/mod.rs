@@ -20,7 +20,7 @@ mod layout;
 pub(crate) mod list;
 
 use extents::Extents;
-use layout::{Layout, most_words};
+use layout::{Parts, most_words};
 
 use crate::leaf::{
     LEAF_ORDER, LEAF_PAGES, LEAF_WORDS, LeafBits, LeafIndex, find_block, largest_order, order_around, page_in_leaf,
@@ -45,8 +45,8 @@ pub(crate) struct Section<N> {
     reached: NodeIndex,
     /// Leaves from here up have no bits, as extents lie there: `reached <= bits_end`.
     bits_end: NodeIndex,
-    layout: Layout,
-    /// The metadata from their start, `layout.words` words.
+    parts: Parts,
+    /// The metadata from their start, `parts.words` words.
     words: NonNull<u64>,
     node: PhantomData<N>,
 }
@@ -66,7 +66,7 @@ impl<N: Node> Section<N> {
     pub(crate) fn capacity(first: PageNumber, words: usize, limit: usize) -> usize {
         let fits = |num_pages: usize| {
             let window = PageRange::from_len(first, num_pages);
-            Layout::new(window, &N::WORDS, Self::HEADER_WORDS, words).is_some()
+            Parts::new(window, &N::WORDS, Self::HEADER_WORDS, words).is_some()
         };
         let (mut low, mut high) = (0, limit.min(usize::MAX - first.get()));
         while low < high {
@@ -87,11 +87,11 @@ impl<N: Node> Section<N> {
     ///
     /// The words may be written, and are the section's, for as long as it is used.
     pub(crate) unsafe fn create(words: NonNull<[u64]>, window: PageRange, own: PageRange) -> Option<NonNull<Self>> {
-        let layout = Layout::new(window, &N::WORDS, Self::HEADER_WORDS, words.len())?;
+        let parts = Parts::new(window, &N::WORDS, Self::HEADER_WORDS, words.len())?;
         let start = words.cast::<u64>();
         // SAFETY: as many words as the caller lends, the end of which is no extent's.
-        let end = unsafe { start.add(layout.words) };
-        let leaves = layout.shape.leaves;
+        let end = unsafe { start.add(parts.words) };
+        let leaves = parts.shape.leaves;
         let section = Self {
             next: None,
             own,
@@ -99,7 +99,7 @@ impl<N: Node> Section<N> {
             extents: Extents::new(end.cast()),
             reached: leaves.first,
             bits_end: leaves.end(),
-            layout,
+            parts,
             words: start,
             node: PhantomData,
         };
@@ -107,7 +107,7 @@ impl<N: Node> Section<N> {
         // SAFETY: the caller's words have room for the header, as for all of the layout, and are aligned for it, as asserted
         // in `HEADER_WORDS`.
         unsafe {
-            start.write_bytes(0, layout.words);
+            start.write_bytes(0, parts.words);
             header.write(section);
         }
         Some(header)
@@ -143,7 +143,7 @@ impl<N: Node> Section<N> {
     /// [`NoMemory`](allocator_core::AllocError::NoMemory) when there is no room for so many extents; nothing has changed.
     pub(crate) fn add(&mut self, pages: PageRange) -> AllocResult {
         let reached = NodeRange::of_pages(pages).end().max(self.reached);
-        let most = self.layout.extents_behind(self.layout.shape.leaves.place_of(reached));
+        let most = self.parts.extents_behind(self.parts.shape.leaves.place_of(reached));
         // SAFETY: the words of so many extents lie behind the bits of leaves that are reached; no other leaf has a bit set.
         unsafe { self.extents.insert(pages, most)? };
         self.reached = reached;
@@ -159,7 +159,7 @@ impl<N: Node> Section<N> {
     ///
     /// [`NoMemory`](allocator_core::AllocError::NoMemory) when there is no room for so many extents; nothing has changed.
     pub(crate) fn remove(&mut self, pages: PageRange) -> AllocResult {
-        let most = self.layout.extents_behind(self.layout.shape.leaves.place_of(self.reached));
+        let most = self.parts.extents_behind(self.parts.shape.leaves.place_of(self.reached));
         // SAFETY: as in `add`.
         unsafe { self.extents.remove(pages, most)? };
         self.place_bits_end();
@@ -170,8 +170,8 @@ impl<N: Node> Section<N> {
 
     /// Puts the end of the bits where the extents leave room for them; bits that come back are cleared.
     fn place_bits_end(&mut self) {
-        let leaves = self.layout.shape.leaves;
-        let (before, now) = (leaves.place_of(self.bits_end), self.layout.leaves_before(self.extents.len()));
+        let leaves = self.parts.shape.leaves;
+        let (before, now) = (leaves.place_of(self.bits_end), self.parts.leaves_before(self.extents.len()));
         self.bits_end = NodeRange { first: leaves.first, len: now }.end();
         if now > before {
             self.bits_mut()[before * LEAF_WORDS..].fill(0);
@@ -181,32 +181,32 @@ impl<N: Node> Section<N> {
     /// The page of bit 0: the first of the first leaf.
     #[inline]
     pub(crate) fn first_page(&self) -> PageNumber {
-        self.layout.shape.leaves.first.leaf().first_page()
+        self.parts.shape.leaves.first.leaf().first_page()
     }
 
     /// Where the bits are.
     pub(crate) fn bits_ptr(&self) -> NonNull<u64> {
         // SAFETY: the bits lie in the section's words.
-        unsafe { self.words.add(self.layout.bits_at) }
+        unsafe { self.words.add(self.parts.bits_at) }
     }
 
     /// The number of words of the bits.
     #[inline]
     fn bits_words(&self) -> usize {
-        self.layout.shape.leaves.place_of(self.bits_end) * LEAF_WORDS
+        self.parts.shape.leaves.place_of(self.bits_end) * LEAF_WORDS
     }
 
     /// The bits of all leaves that have bits.
     #[inline]
     pub(crate) fn bits(&self) -> &[u64] {
         // SAFETY: these words are the section's, and initialised; shared, as the section is.
-        unsafe { slice::from_raw_parts(self.words.as_ptr().add(self.layout.bits_at), self.bits_words()) }
+        unsafe { slice::from_raw_parts(self.words.as_ptr().add(self.parts.bits_at), self.bits_words()) }
     }
 
     #[inline]
     fn bits_mut(&mut self) -> &mut [u64] {
         // SAFETY: these words are the section's, and initialised; mutably borrowed, as the section is.
-        unsafe { slice::from_raw_parts_mut(self.words.as_ptr().add(self.layout.bits_at), self.bits_words()) }
+        unsafe { slice::from_raw_parts_mut(self.words.as_ptr().add(self.parts.bits_at), self.bits_words()) }
     }
 
     /// The tree. The header is at the start of the same words, which are never part of a slice.
@@ -214,22 +214,22 @@ impl<N: Node> Section<N> {
     pub(crate) fn tree(&self) -> Tree<'_> {
         // SAFETY: as for `bits`.
         let words =
-            unsafe { slice::from_raw_parts(self.words.as_ptr().add(self.layout.tree_at), self.layout.shape.words) };
-        Tree { shape: &self.layout.shape, words }
+            unsafe { slice::from_raw_parts(self.words.as_ptr().add(self.parts.tree_at), self.parts.shape.words) };
+        Tree { shape: &self.parts.shape, words }
     }
 
     #[inline]
     fn tree_mut(&mut self) -> TreeMut<'_> {
         // SAFETY: as for `bits_mut`.
         let words =
-            unsafe { slice::from_raw_parts_mut(self.words.as_ptr().add(self.layout.tree_at), self.layout.shape.words) };
-        TreeMut { shape: &self.layout.shape, words }
+            unsafe { slice::from_raw_parts_mut(self.words.as_ptr().add(self.parts.tree_at), self.parts.shape.words) };
+        TreeMut { shape: &self.parts.shape, words }
     }
 
     /// The bits of a leaf; none set where it has no bits.
     #[inline]
     pub(crate) fn leaf(&self, leaf: LeafIndex) -> &LeafBits {
-        let at = self.layout.shape.leaves.place_of(NodeIndex::of_leaf(leaf)) * LEAF_WORDS;
+        let at = self.parts.shape.leaves.place_of(NodeIndex::of_leaf(leaf)) * LEAF_WORDS;
         self.bits().get(at..).and_then(<[u64]>::first_chunk).unwrap_or(&[0; LEAF_WORDS])
     }
 
@@ -397,8 +397,8 @@ impl<N: Node> Section<N> {
             }
             at = extent.end + 1;
         }
-        let leaves = self.layout.shape.leaves;
-        if leaves.place_of(self.bits_end) != self.layout.leaves_before(self.extents.len()) {
+        let leaves = self.parts.shape.leaves;
+        if leaves.place_of(self.bits_end) != self.parts.leaves_before(self.extents.len()) {
             return Err("the bits of a section do not end where its extents leave room for them");
         }
         if self.reached > self.bits_end {

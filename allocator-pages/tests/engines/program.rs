@@ -170,14 +170,14 @@ impl<A: NativePages> Model<'_, A> {
         let longest = self.engine.largest_free_run();
         let most = expected.iter().map(Range::len).max().unwrap_or(0);
         ensure!(longest == most, "the longest free run is {most}, not {longest}");
-        let (span, hull) = (self.engine.span(), self.hull());
-        let is_hull = if hull.is_empty() { span.is_empty() } else { span == self.addresses(&hull) };
-        ensure!(is_hull, "the span is {span:x?}, that of the pages {hull:?}");
+        let (span, pages) = (self.engine.span(), self.span());
+        let is_span = if pages.is_empty() { span.is_empty() } else { span == self.addresses(&pages) };
+        ensure!(is_span, "the span is {span:x?}, not that of the pages {pages:?}");
         Ok(())
     }
 
     /// The pages from the first that is managed to the last.
-    fn hull(&self) -> Range<usize> {
+    fn span(&self) -> Range<usize> {
         let managed = |&page: &Page| page != Page::Absent;
         match (self.pages.iter().position(managed), self.pages.iter().rposition(managed)) {
             (Some(first), Some(last)) => first..last + 1,
@@ -427,8 +427,8 @@ impl<A: NativePages> Model<'_, A> {
             1 => last += self.rng.random_range(0..A::PAGE_SIZE),
             _ => {}
         }
-        let hull = self.hull();
-        let any_page = (num_pages, align) == (1, 1) && within.start <= hull.start && hull.end <= within.end;
+        let span = self.span();
+        let any_page = (num_pages, align) == (1, 1) && within.start <= span.start && span.end <= within.end;
         let answer = self.engine.alloc_pages_in(first..=last, num_pages, align * A::PAGE_SIZE);
         self.allocated(answer, &within, num_pages, align, any_page)
     }

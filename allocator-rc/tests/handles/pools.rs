@@ -101,7 +101,7 @@ fn a_further_pool_too_small_changes_nothing<K: Kind>() {
 }
 
 /// Were they remembered, they would fill the entries of the handle's table of regions, and the small pool that comes
-/// after them would lose most of itself to a segment for more.
+/// after them would lose most of itself to an overflow with more entries.
 fn refused_pools_leave_no_trace<K: Kind>() {
     let gain = |scraps: &mut [Memory]| {
         let (mut memory, mut small) = (Memory::new(POOL), Memory::new(96));

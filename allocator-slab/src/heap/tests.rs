@@ -414,7 +414,7 @@ fn everything_adds_up_after_each_step_with_fine_classes() {
 }
 
 #[test]
-fn validate_finds_what_was_scribbled_over() {
+fn validate_finds_what_was_overwritten() {
     let mut owned = Owned::new(32 << 10);
     let blocks: [_; 4] = core::array::from_fn(|_| owned.alloc(100).unwrap());
     owned.free(blocks, 100);

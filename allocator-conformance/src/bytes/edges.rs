@@ -1,4 +1,4 @@
-//! Layouts at the edge of what can be said, and the allocator itself being moved and lent.
+//! Layouts at the limits: sizes and alignments that no memory has, and size 0; and allocators that are moved and lent.
 
 use std::boxed::Box;
 
