@@ -15,28 +15,35 @@ use allocator_core::{AllocError, ByteAllocator};
 
 const PAGE: usize = 4096;
 
-/// Ranges that share memory with `region`, which is made of whole pages: by as little as 64 bytes (a byte if they may be
-/// `uneven`) or as much as all. All of them lie in `within`.
-fn overlapping(region: &Range<usize>, within: &Range<usize>, uneven: bool) -> Vec<Range<usize>> {
+/// Ranges that share from 64 bytes to all memory with `region`, which is made of whole pages. Some go past the arena, or are
+/// empty.
+fn overlapping(region: &Range<usize>) -> Vec<Range<usize>> {
     let Range { start, end } = *region;
     let mut ranges = std::vec![start..end, start..start + PAGE, end - PAGE..end, start + 64..end - 64];
     for shared in [64, PAGE] {
         ranges.extend([end - shared..end + PAGE, start - PAGE..start + shared]);
         ranges.extend([start..end + shared, start - shared..end]);
     }
-    if uneven {
-        // Trimming would cut off what is shared, and with it the fact that the caller is wrong about the memory.
-        for shared in [1, 7] {
-            ranges.extend([end - shared..end + PAGE, start - PAGE..start + shared]);
-        }
-    }
-    ranges.extend([start - PAGE..end + PAGE, within.clone()]);
-    ranges.retain(|range| !range.is_empty() && within.start <= range.start && range.end <= within.end);
+    ranges.push(start - PAGE..end + PAGE);
     ranges
 }
 
+/// Ranges that share one byte or seven with `region`: trimming would cut off what is shared, and with it the fact that the
+/// caller is wrong about the memory.
+fn overlapping_by_few_bytes(region: &Range<usize>) -> impl Iterator<Item = Range<usize>> {
+    let Range { start, end } = *region;
+    [1, 7].into_iter().flat_map(move |shared| [end - shared..end + PAGE, start - PAGE..start + shared])
+}
+
 fn refuse_overlaps<A: ByteAllocator>(shadow: &mut Shadow<'_, A>, region: &Range<usize>) -> Outcome {
-    for range in overlapping(region, &shadow.arena().span(), shadow.options.trims_regions) {
+    let within = shadow.arena().span();
+    let mut ranges = overlapping(region);
+    if shadow.options.trims_regions {
+        ranges.extend(overlapping_by_few_bytes(region));
+    }
+    ranges.push(within.clone());
+    ranges.retain(|range| !range.is_empty() && within.start <= range.start && range.end <= within.end);
+    for range in ranges {
         shadow.refuse(AddBy::AddMemory, range.start, range.len(), AllocError::MemoryOverlap)?;
     }
     Ok(())

@@ -10,7 +10,7 @@ use nix::sys::ptrace;
 use nix::unistd::alarm;
 
 use super::marker::{self, Bracketed, Why};
-use super::work::{Requests, Work};
+use super::work::{Reclaiming, Requests, Work};
 use super::{PASSES, Trial};
 use crate::lab::bytes::{self, ByteHeap, HeapVisitor, Slots};
 use crate::lab::memory::Memory;
@@ -174,15 +174,14 @@ fn be_traced() -> Result<(), End> {
 struct OfBytes<H> {
     heap: Bracketed<H>,
     slots: Slots,
-    /// Whether the heap may do ahead of each request what it would have to do where memory is short.
-    reclaiming: bool,
+    reclaiming: Reclaiming,
 }
 
 impl<H: ByteHeap> OfBytes<H> {
     /// # Safety
     ///
     /// As for [`ByteHeap::new`].
-    unsafe fn new(pool: NonNull<[u8]>, reclaiming: bool, slots: usize) -> Result<Self, String> {
+    unsafe fn new(pool: NonNull<[u8]>, reclaiming: Reclaiming, slots: usize) -> Result<Self, String> {
         // SAFETY: passed on from the caller.
         let heap = unsafe { <Bracketed<H> as ByteHeap>::new(pool) };
         let heap = heap.ok_or_else(|| "it makes nothing of a pool of this size".to_owned())?;
@@ -192,7 +191,7 @@ impl<H: ByteHeap> OfBytes<H> {
 
 impl<H: ByteHeap> Player for OfBytes<H> {
     fn prepare(&mut self) {
-        if self.reclaiming {
+        if self.reclaiming == Reclaiming::AheadOfRequests {
             self.heap.reclaim();
         }
     }

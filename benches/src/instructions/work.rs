@@ -2,7 +2,7 @@
 
 use crate::lab::Options;
 use crate::lab::bytes::workloads::{self as byte_workloads, ByteWorkload, pool_size};
-use crate::lab::operations::{self, Operation, OperationList, sizes};
+use crate::lab::operations::{self, Change, Operation, OperationList, sizes};
 use crate::lab::pages::workloads::{self as page_workloads, PageWorkload};
 use crate::results::{Family, Workload};
 
@@ -55,6 +55,15 @@ pub(super) fn workloads(seed: u64) -> Vec<Workload> {
     bytes.into_iter().chain(short).chain(lists).collect()
 }
 
+/// When a heap looks for free memory that it can use again for other sizes.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Reclaiming {
+    /// Within a request for which memory is short.
+    WhenShort,
+    /// Ahead of each request, too, where that is not counted.
+    AheadOfRequests,
+}
+
 /// A list, and what it is replayed in.
 pub(super) enum Work {
     /// With a byte heap.
@@ -63,8 +72,8 @@ pub(super) enum Work {
         requests: Requests,
         /// The size of the pool.
         pool: usize,
-        /// Whether the heap may do ahead of each request what it would have to do where memory is short.
-        reclaiming: bool,
+        /// When the heap reclaims.
+        reclaiming: Reclaiming,
     },
     /// With a page allocator.
     Pages {
@@ -87,13 +96,13 @@ impl Work {
         if let Some(workload) = ByteWorkload::named(name) {
             let list = workload.record(&options);
             let pool = pool_size(&list);
-            return Some(Self::Bytes { requests: list.into(), pool, reclaiming: false });
+            return Some(Self::Bytes { requests: list.into(), pool, reclaiming: Reclaiming::WhenShort });
         }
         if let Some(workload) = PageWorkload::named(name) {
             return Some(Self::Pages { requests: workload.record(&options).into(), pages: workload.pages });
         }
         let &(_, live, pool) = SHORT.iter().find(|(short, ..)| *short == name)?;
-        let list = operations::replacing(live, sizes::to_1_kib, false, MOST, seed);
-        Some(Self::Bytes { requests: list.into(), pool, reclaiming: true })
+        let list = operations::changing(live, sizes::to_1_kib, Change::Replace, MOST, seed);
+        Some(Self::Bytes { requests: list.into(), pool, reclaiming: Reclaiming::AheadOfRequests })
     }
 }

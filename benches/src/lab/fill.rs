@@ -51,8 +51,8 @@ const LOOKS: [(Look, &str, &str); 3] = [
     ),
 ];
 
-/// The size of a pool, by whether workloads are cut short.
-type PoolSize = fn(bool) -> usize;
+/// The size of a pool, by the options of the run.
+type PoolSize = fn(&Options) -> usize;
 
 /// The name of each distribution, its sizes, and its pool.
 const SIZES: [(&str, Sizes, PoolSize); 5] = [
@@ -60,7 +60,7 @@ const SIZES: [(&str, Sizes, PoolSize); 5] = [
     ("below-uniform-4k", sizes::below_uniform, pool_size),
     ("fixed-64", sizes::fixed_64, pool_size),
     ("powers-of-two", sizes::powers_of_two, pool_size),
-    ("4k-64k", sizes::from_4_to_64_kib, |quick| 8 * pool_size(quick)),
+    ("4k-64k", sizes::from_4_to_64_kib, |options| 8 * pool_size(options)),
 ];
 
 /// Further pools that are filled once, of other sizes: in a large pool, many size classes cost little.
@@ -78,8 +78,8 @@ fn all() -> impl Iterator<Item = (String, Look, &'static str, Sizes, PoolSize)> 
     })
 }
 
-fn pool_size(quick: bool) -> usize {
-    if quick { 1 << 20 } else { 4 << 20 }
+fn pool_size(options: &Options) -> usize {
+    if options.quick { 1 << 20 } else { 4 << 20 }
 }
 
 /// The workloads for the report.
@@ -88,7 +88,7 @@ pub fn workloads(options: &Options) -> Vec<Workload> {
     let describe = |(name, _, title, sizes, pool): (String, _, &str, Sizes, PoolSize)| {
         let mut rng = SmallRng::seed_from_u64(options.seed);
         let drawn = (0..10_000).map(|_| sizes(&mut rng).0).collect();
-        let pool = pool(options.quick);
+        let pool = pool(options);
         Workload {
             name,
             family: Family::Fill,
@@ -108,7 +108,7 @@ pub fn workloads(options: &Options) -> Vec<Workload> {
 pub(super) fn trials(options: &Options, wanted: &Selection<'_>, pools: &Rc<Pools>) -> Vec<Box<dyn Trial>> {
     let mut trials = Vec::new();
     for (name, look, _, sizes, pool) in all().filter(|(name, ..)| wanted.workload(name)) {
-        let pool_size = pool(options.quick);
+        let pool_size = pool(options);
         let plan = Plan { name, look, sizes, pool_size, seed: options.seed };
         visit_heaps(&mut Collect { plan, wanted, pools, trials: &mut trials });
     }

@@ -13,33 +13,36 @@ use std::time::Instant;
 use super::bytes::workloads::pool_size;
 use super::bytes::{ByteHeap, HeapVisitor, Slots, visit_heaps};
 use super::memory::Pools;
-use super::operations::{self, OperationList, Sizes, sizes};
+use super::operations::{self, Change, OperationList, Sizes, sizes};
 use super::{Lazy, Measurement, Options, Selection, Trial, stopwatch};
 use crate::results::{Family, Workload};
 
-/// The name of each workload, how many blocks are live, of which sizes, and whether they are resized.
-const WORKLOADS: [(&str, usize, Sizes, bool); 4] = [
-    ("latency/fixed-64/10000-live", 10_000, sizes::fixed_64, false),
-    ("latency/4-1024/10000-live", 10_000, sizes::to_1_kib, false),
-    ("latency/4-1024/10000-live-realloc", 10_000, sizes::to_1_kib, true),
-    ("latency/4-64k/300-live", 300, sizes::to_64_kib, false),
+/// The name of each workload, how many blocks are live, of which sizes, and what a step does.
+const WORKLOADS: [(&str, usize, Sizes, Change); 4] = [
+    ("latency/fixed-64/10000-live", 10_000, sizes::fixed_64, Change::Replace),
+    ("latency/4-1024/10000-live", 10_000, sizes::to_1_kib, Change::Replace),
+    ("latency/4-1024/10000-live-realloc", 10_000, sizes::to_1_kib, Change::ReplaceOrResize),
+    ("latency/4-64k/300-live", 300, sizes::to_64_kib, Change::Replace),
 ];
 
-fn record(live: usize, sizes: Sizes, resizing: bool, options: &Options) -> OperationList {
+fn record(live: usize, sizes: Sizes, change: Change, options: &Options) -> OperationList {
     let operations = if options.quick { 100_000 } else { 500_000 };
-    operations::replacing(live, sizes, resizing, operations, options.seed)
+    operations::changing(live, sizes, change, operations, options.seed)
 }
 
 /// The workloads for the report.
 #[must_use]
 pub fn workloads(options: &Options) -> Vec<Workload> {
-    let describe = |&(name, live, sizes, resizing): &(&str, usize, Sizes, bool)| {
-        let work = if resizing { ", or the chosen block gets another size" } else { "" };
+    let describe = |&(name, live, sizes, change): &(&str, usize, Sizes, Change)| {
+        let work = match change {
+            Change::Replace => "",
+            Change::ReplaceOrResize => ", or the chosen block gets another size",
+        };
         Workload {
             name: name.to_owned(),
             family: Family::Latency,
             title: format!("a block chosen at random is freed, another taken{work}: each operation timed by itself"),
-            sizes: record(live, sizes, resizing, options).sizes.describe("bytes"),
+            sizes: record(live, sizes, change, options).sizes.describe("bytes"),
             live: Some(live as u64),
             space_bytes: None,
             pool_bytes: None,
@@ -53,9 +56,9 @@ pub fn workloads(options: &Options) -> Vec<Workload> {
 #[must_use]
 pub(super) fn trials(options: &Options, wanted: &Selection<'_>, pools: &Rc<Pools>) -> Vec<Box<dyn Trial>> {
     let mut trials = Vec::new();
-    for &(name, live, sizes, resizing) in WORKLOADS.iter().filter(|(name, ..)| wanted.workload(name)) {
+    for &(name, live, sizes, change) in WORKLOADS.iter().filter(|(name, ..)| wanted.workload(name)) {
         let options = *options;
-        let list = Lazy::new(move || record(live, sizes, resizing, &options));
+        let list = Lazy::new(move || record(live, sizes, change, &options));
         visit_heaps(&mut Collect { name, list, options, wanted, pools, trials: &mut trials });
     }
     trials
@@ -95,13 +98,13 @@ impl<H: ByteHeap> LatencyTrial<H> {
             return Measurement::none("it makes nothing of a pool of this size");
         };
         let mut slots = Slots::new(list.slots);
-        let budget = stopwatch::preparation_budget(self.options.quick);
+        let budget = stopwatch::preparation_budget(&self.options);
         if !stopwatch::prepare(&list.prelude, budget, |&operation| slots.step(&mut heap, operation)) {
             return Measurement::none("to fill the heap alone takes too long");
         }
         let mut nanoseconds = vec![0_u32; list.timed.len()];
         let mut times = nanoseconds.iter_mut();
-        let (done, _) = stopwatch::run(&list.timed, stopwatch::single(self.options.quick), |&operation| {
+        let (done, _) = stopwatch::run(&list.timed, stopwatch::single(&self.options), |&operation| {
             let begun = Instant::now();
             slots.step(&mut heap, operation);
             let elapsed = begun.elapsed();

@@ -8,7 +8,7 @@ use rand::seq::SliceRandom;
 
 use super::bytes::{ByteHeap, HeapVisitor, Slots, largest_block, visit_heaps};
 use super::memory::Memory;
-use super::operations::{self, OperationList, sizes};
+use super::operations::{self, Change, OperationList, sizes};
 use super::{Options, Selection};
 use crate::results::HeapMap;
 
@@ -22,7 +22,7 @@ const LIVE: usize = 4096;
 /// while, then half of them, chosen at random, were freed.
 #[must_use]
 pub(super) fn heap_maps(options: &Options, wanted: &Selection<'_>) -> Vec<HeapMap> {
-    let churn = operations::replacing(LIVE, sizes::to_1_kib, false, 10 * LIVE, options.seed);
+    let churn = operations::changing(LIVE, sizes::to_1_kib, Change::Replace, 10 * LIVE, options.seed);
     let mut freed: Vec<usize> = (0..LIVE).collect();
     freed.shuffle(&mut SmallRng::seed_from_u64(options.seed));
     freed.truncate(LIVE / 2);

@@ -216,6 +216,15 @@ impl Recorder {
 /// Where sizes and alignments come from.
 pub type Sizes = fn(&mut SmallRng) -> (u32, u8);
 
+/// What a step does with a block that is live.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Change {
+    /// The block is given back and another one taken.
+    Replace,
+    /// The same, but every other step gives the block another size instead.
+    ReplaceOrResize,
+}
+
 /// A block is taken and given back again, `operations` in all.
 #[must_use]
 pub fn pairs(size: u32, align_log2: u8, operations: usize) -> OperationList {
@@ -227,18 +236,17 @@ pub fn pairs(size: u32, align_log2: u8, operations: usize) -> OperationList {
     recorder.finish()
 }
 
-/// With `live` blocks live: a block chosen at random is given back and another one taken. Where `resizing`, every other
-/// step gives the chosen block another size instead.
+/// With `live` blocks live: steps that change a block chosen at random.
 ///
 /// The list is long enough that most of the blocks which filled the heap in order are gone at its end; a replay may stop
 /// earlier.
 #[must_use]
-pub fn replacing(live: usize, sizes: Sizes, resizing: bool, operations: usize, seed: u64) -> OperationList {
+pub fn changing(live: usize, sizes: Sizes, change: Change, operations: usize, seed: u64) -> OperationList {
     let mut rng = SmallRng::seed_from_u64(seed);
     let mut recorder = used_heap(live, sizes, &mut rng);
     while recorder.timed_len() < operations {
         let slot = rng.random_range(..live);
-        if resizing && rng.random() {
+        if change == Change::ReplaceOrResize && rng.random() {
             let (size, _) = sizes(&mut rng);
             recorder.realloc(slot, size);
         } else {

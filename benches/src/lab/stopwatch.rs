@@ -3,30 +3,30 @@
 use std::iter;
 use std::time::{Duration, Instant};
 
-use super::Measurement;
+use super::{Measurement, Options};
 
 /// How long a pass may take; a slow allocator does less of its list.
 #[must_use]
-pub fn budget(quick: bool) -> Duration {
-    Duration::from_millis(if quick { 30 } else { 60 })
+pub fn budget(options: &Options) -> Duration {
+    Duration::from_millis(if options.quick { 30 } else { 60 })
 }
 
 /// For how long a turn repeats its work, to keep the fastest time; slow work is done once.
 #[must_use]
-pub fn repeating(quick: bool) -> Duration {
-    Duration::from_millis(if quick { 15 } else { 50 })
+pub fn repeating(options: &Options) -> Duration {
+    Duration::from_millis(if options.quick { 15 } else { 50 })
 }
 
 /// For how long a round times operations one by one.
 #[must_use]
-pub fn single(quick: bool) -> Duration {
-    Duration::from_millis(if quick { 60 } else { 500 })
+pub fn single(options: &Options) -> Duration {
+    Duration::from_millis(if options.quick { 60 } else { 500 })
 }
 
 /// How long the untimed preparations of a round may take, before the trial is given up.
 #[must_use]
-pub fn preparation_budget(quick: bool) -> Duration {
-    Duration::from_millis(if quick { 4_000 } else { 20_000 })
+pub fn preparation_budget(options: &Options) -> Duration {
+    Duration::from_millis(if options.quick { 4_000 } else { 20_000 })
 }
 
 /// Between two looks at the clock: few enough that slow operations do not overrun, enough that fast ones do not notice.

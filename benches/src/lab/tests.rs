@@ -1,13 +1,13 @@
 use std::collections::BTreeSet;
 
-use super::operations::{self, Recorder, sizes};
+use super::operations::{self, Change, Recorder, sizes};
 use super::{Measurement, Options, allocators, heap_maps, trials, workloads};
 
 const OPTIONS: Options = Options { quick: true, seed: 0x5eed };
 
 #[test]
 fn lists_follow_from_the_seed_alone() {
-    let record = |seed| operations::replacing(100, sizes::to_1_kib, true, 1_000, seed);
+    let record = |seed| operations::changing(100, sizes::to_1_kib, Change::ReplaceOrResize, 1_000, seed);
     assert_eq!(record(1).timed, record(1).timed);
     assert_ne!(record(1).timed, record(2).timed);
 }
@@ -22,7 +22,7 @@ fn a_list_that_leaves_out_a_slot_is_refused() {
 
 #[test]
 fn all_alignments_are_asked_for() {
-    let list = operations::replacing(1000, sizes::highly_aligned, false, 10_000, 1);
+    let list = operations::changing(1000, sizes::highly_aligned, Change::Replace, 10_000, 1);
     assert_eq!(operations::alignments(&list).into_keys().collect::<Vec<_>>(), (4..=12).collect::<Vec<_>>());
 }
 

@@ -7,18 +7,22 @@ use crate::results::{Contender, Family, Figure, HeapMap, Machine, Noise, Outcome
 const BYTES: &[Family] = &[Family::Bytes, Family::Fill, Family::Latency, Family::Objects];
 const PAGES: &[Family] = &[Family::Pages];
 
-fn allocator(name: &'static str, families: &'static [Family], is_ours: bool) -> AllocatorInfo {
+fn peer(name: &'static str, families: &'static [Family]) -> AllocatorInfo {
     let is_floor = name == "floor";
     AllocatorInfo {
         name,
         release: "1.2.3",
         families,
-        is_ours,
+        is_ours: false,
         is_floor,
         in_pool: true,
         description: "a heap <of bytes> & more",
         built_with: "a compiler with `-O3 <all>`",
     }
+}
+
+fn ours(name: &'static str, families: &'static [Family]) -> AllocatorInfo {
+    AllocatorInfo { is_ours: true, ..peer(name, families) }
 }
 
 fn workload(name: &str, family: Family, live: Option<u64>, space_bytes: Option<u64>) -> Workload {
@@ -50,13 +54,13 @@ pub(crate) fn available() -> Available {
             workload("latency/mixed", Family::Latency, None, None),
         ],
         allocators: vec![
-            allocator("slab", BYTES, true),
-            allocator("radix", PAGES, true),
-            allocator("rlsf", BYTES, false),
-            allocator("talc", BYTES, false),
-            allocator("a<b>&\"c\"", BYTES, false),
-            allocator("bitmap-allocator", PAGES, false),
-            allocator("floor", BYTES, false),
+            ours("slab", BYTES),
+            ours("radix", PAGES),
+            peer("rlsf", BYTES),
+            peer("talc", BYTES),
+            peer("a<b>&\"c\"", BYTES),
+            peer("bitmap-allocator", PAGES),
+            peer("floor", BYTES),
         ],
     }
 }

@@ -4,7 +4,7 @@ use std::ptr::NonNull;
 
 use super::{ByteHeap, HeapVisitor, is_aligned, visit_heaps};
 use crate::lab::memory::Memory;
-use crate::lab::operations::{self, Action, Operation, OperationList, sizes};
+use crate::lab::operations::{self, Action, Change, Operation, OperationList, sizes};
 
 const SEED: u64 = 0x5eed;
 
@@ -78,13 +78,13 @@ impl HeapVisitor for Correct {
 
 #[test]
 fn heaps_keep_contents_and_alignments() {
-    visit_heaps(&mut Correct(operations::replacing(300, sizes::to_1_kib, false, 5_000, SEED)));
-    visit_heaps(&mut Correct(operations::replacing(100, sizes::highly_aligned, false, 5_000, SEED)));
-    visit_heaps(&mut Correct(operations::replacing(30, sizes::to_64_kib, false, 2_000, SEED)));
+    visit_heaps(&mut Correct(operations::changing(300, sizes::to_1_kib, Change::Replace, 5_000, SEED)));
+    visit_heaps(&mut Correct(operations::changing(100, sizes::highly_aligned, Change::Replace, 5_000, SEED)));
+    visit_heaps(&mut Correct(operations::changing(30, sizes::to_64_kib, Change::Replace, 2_000, SEED)));
 }
 
 #[test]
 fn heaps_keep_contents_when_blocks_are_resized() {
-    visit_heaps(&mut Correct(operations::replacing(300, sizes::to_1_kib, true, 5_000, SEED)));
-    visit_heaps(&mut Correct(operations::replacing(30, sizes::to_64_kib, true, 2_000, SEED)));
+    visit_heaps(&mut Correct(operations::changing(300, sizes::to_1_kib, Change::ReplaceOrResize, 5_000, SEED)));
+    visit_heaps(&mut Correct(operations::changing(30, sizes::to_64_kib, Change::ReplaceOrResize, 2_000, SEED)));
 }

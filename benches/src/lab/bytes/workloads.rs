@@ -10,7 +10,7 @@ use rand::rngs::SmallRng;
 
 use super::{ByteHeap, HeapVisitor, Slots, visit_heaps};
 use crate::lab::memory::Pools;
-use crate::lab::operations::{self, OperationList, Sizes, sizes};
+use crate::lab::operations::{self, Change, OperationList, Sizes, sizes};
 use crate::lab::stopwatch::{self, Passes};
 use crate::lab::{Lazy, Measurement, Options, Selection, Trial};
 use crate::results::{Family, Workload};
@@ -23,7 +23,7 @@ pub struct ByteWorkload {
     title: &'static str,
     live: usize,
     sizes: Sizes,
-    resizing: bool,
+    change: Change,
 }
 
 const FIXED: &str = "blocks of 64 bytes: one chosen at random is freed, another taken";
@@ -31,11 +31,11 @@ const RANDOM: &str = "a block chosen at random is freed, another of a random siz
 const RESIZED: &str = "as without -realloc, but every other step gives the chosen block another size instead";
 
 const fn replacing(name: &'static str, title: &'static str, live: usize, sizes: Sizes) -> ByteWorkload {
-    ByteWorkload { name, title, live, sizes, resizing: false }
+    ByteWorkload { name, title, live, sizes, change: Change::Replace }
 }
 
 const fn resizing(name: &'static str, live: usize, sizes: Sizes) -> ByteWorkload {
-    ByteWorkload { name, title: RESIZED, live, sizes, resizing: true }
+    ByteWorkload { name, title: RESIZED, live, sizes, change: Change::ReplaceOrResize }
 }
 
 const WORKLOADS: &[ByteWorkload] = &[
@@ -76,7 +76,7 @@ impl ByteWorkload {
             let (size, align_log2) = (self.sizes)(&mut SmallRng::seed_from_u64(options.seed));
             return operations::pairs(size, align_log2, operations);
         }
-        operations::replacing(self.live, self.sizes, self.resizing, operations, options.seed)
+        operations::changing(self.live, self.sizes, self.change, operations, options.seed)
     }
 
     pub(crate) fn full_name(&self) -> String {
@@ -165,11 +165,10 @@ impl<H: ByteHeap> ByteTrial<H> {
             return Measurement::none("it makes nothing of a pool of this size");
         };
         let mut slots = Slots::new(list.slots);
-        let quick = self.options.quick;
-        let budget = stopwatch::preparation_budget(quick);
+        let budget = stopwatch::preparation_budget(&self.options);
         let filled = stopwatch::prepare(&list.prelude, budget, |&operation| slots.step(&mut heap, operation));
         let skipped_before = slots.skipped;
-        let budget_of_pass = stopwatch::budget(quick);
+        let budget_of_pass = stopwatch::budget(&self.options);
         let timed = passes.pass(&list.timed, budget_of_pass, |&operation| slots.step(&mut heap, operation));
         if !H::IN_POOL {
             slots.free_all(&mut heap);
@@ -207,7 +206,7 @@ impl<H: ByteHeap> Trial for ByteTrial<H> {
         let list = self.list.get();
         let mut passes = mem::take(&mut self.passes);
         let measured = self.pools.lend(pool_size(list), |pool| {
-            stopwatch::repeat(stopwatch::repeating(self.options.quick), || self.pass(list, pool, &mut passes))
+            stopwatch::repeat(stopwatch::repeating(&self.options), || self.pass(list, pool, &mut passes))
         });
         self.passes = passes;
         if let Measurement::None { why } = &measured {

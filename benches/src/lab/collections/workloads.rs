@@ -107,7 +107,7 @@ impl Collect<'_> {
             name: self.workload.full_name(),
             work: if self.options.quick { self.workload.quick } else { self.workload.work },
             seed: self.options.seed,
-            repeating: stopwatch::repeating(self.options.quick),
+            repeating: stopwatch::repeating(&self.options),
             pools: Rc::clone(self.pools),
             passes: Passes::default(),
             done: false,

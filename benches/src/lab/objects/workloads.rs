@@ -108,7 +108,7 @@ fn pairs<O: ObjectCache>(options: &Options, passes: &mut Passes) -> Measurement 
     };
     let items = vec![(); if options.quick { 200_000 } else { 1_000_000 }];
     let mut refused = 0;
-    let done = passes.pass(&items, stopwatch::budget(options.quick), |()| match cache.alloc(1) {
+    let done = passes.pass(&items, stopwatch::budget(options), |()| match cache.alloc(1) {
         Some(held) => {
             black_box(cache.free(black_box(held)));
         }
@@ -156,8 +156,7 @@ impl<O: ObjectCache> Trial for ObjectTrial<O> {
     }
 
     fn run(&mut self) -> Measurement {
-        let quick = self.options.quick;
-        let (repeating, passes) = (stopwatch::repeating(quick), &mut self.passes);
+        let (repeating, passes) = (stopwatch::repeating(&self.options), &mut self.passes);
         let round = match (self.work, &self.threads) {
             (Work::Pair, _) => return stopwatch::repeat(repeating, || pairs::<O>(&self.options, passes)),
             (Work::Batch, _) => return stopwatch::repeat(repeating, || batch::<O>(&mut self.held, passes)),
@@ -168,7 +167,7 @@ impl<O: ObjectCache> Trial for ObjectTrial<O> {
         stopwatch::fastest(repeating, &mut self.fastest, || {
             // Far more than the objects that are under way between the threads.
             chunks::reserve(64);
-            round(if quick { 300_000 } else { 2_000_000 })
+            round(if self.options.quick { 300_000 } else { 2_000_000 })
         })
     }
 }

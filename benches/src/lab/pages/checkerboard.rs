@@ -14,8 +14,8 @@ pub(super) enum Ask {
 }
 
 /// The requests of a pass, at most.
-fn requests(quick: bool) -> Vec<()> {
-    vec![(); if quick { 50_000 } else { 500_000 }]
+fn requests(options: &Options) -> Vec<()> {
+    vec![(); if options.quick { 50_000 } else { 500_000 }]
 }
 
 /// Takes all pages and gives every other one back.
@@ -28,7 +28,7 @@ pub(super) fn lay_out<P: PageHeap>(pages: usize, ask: Ask, options: &Options) ->
         return Err(why.to_owned());
     }
     let mut heap = P::new(pages)?;
-    let budget = stopwatch::preparation_budget(options.quick);
+    let budget = stopwatch::preparation_budget(options);
     // Stretches, so that the clock is looked at now and then: all of them taken first, then every other page given back.
     let starts = || (0..pages).step_by(STRETCH);
     let stretches: Vec<(bool, usize)> =
@@ -65,8 +65,8 @@ pub(super) fn ask<P: PageHeap>(
     passes: &mut Passes,
 ) -> Measurement {
     let (mut refused, mut wrong) = (0, None);
-    let requests = requests(options.quick);
-    let done = passes.pass(&requests, stopwatch::budget(options.quick), |()| match heap.alloc(2, 0) {
+    let requests = requests(options);
+    let done = passes.pass(&requests, stopwatch::budget(options), |()| match heap.alloc(2, 0) {
         Some(first) => {
             if ask == Ask::Refused || first + 2 != pages {
                 wrong = Some(first);

@@ -21,7 +21,7 @@ impl EveryOther {
     /// How long giving back may take; a slow allocator gives back fewer pages.
     fn budget(options: &Options) -> Duration {
         // Long enough for a list that is walked for each page, where the list has the better part of 100,000.
-        if options.quick { stopwatch::budget(true) } else { Duration::from_secs(100) }
+        if options.quick { stopwatch::budget(options) } else { Duration::from_secs(100) }
     }
 
     /// Takes the pages out of a new page space, and times the giving back.
@@ -31,7 +31,7 @@ impl EveryOther {
             Err(why) => return Measurement::none(&why),
         };
         let mut taken = Vec::with_capacity(self.pages);
-        let budget = stopwatch::preparation_budget(options.quick);
+        let budget = stopwatch::preparation_budget(options);
         let all_taken = stopwatch::prepare(&vec![(); self.pages], budget, |()| taken.extend(heap.alloc(1, 0)));
         if !all_taken || taken.len() < self.pages {
             return Measurement::None { why: format!("it hands out {} of {} pages", taken.len(), self.pages) };

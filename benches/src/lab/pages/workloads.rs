@@ -7,7 +7,7 @@ use std::time::Instant;
 use super::checkerboard::{self, Ask};
 use super::every_other::EveryOther;
 use super::{PAGE_SIZE, PageHeap, PageVisitor, display_size, visit_heaps};
-use crate::lab::operations::{self, Action, Operation, OperationList};
+use crate::lab::operations::{self, Action, Change, Operation, OperationList};
 use crate::lab::stopwatch::{self, Passes};
 use crate::lab::{Lazy, Measurement, Options, PATIENCE, Selection, Trial};
 use crate::results::{Family, Workload};
@@ -99,7 +99,7 @@ impl PageWorkload {
         let operations = if options.quick { 200_000 } else { 1_000_000 };
         match self.work {
             Work::HotPair => operations::pairs(1, 0, 2),
-            Work::Random(live) => operations::replacing(live, |_| (1, 0), false, operations, options.seed),
+            Work::Random(live) => operations::changing(live, |_| (1, 0), Change::Replace, operations, options.seed),
             Work::RandomBy { batch, live } => {
                 operations::replacing_by(batch, live, |_| (1, 0), operations, options.seed)
             }
@@ -265,7 +265,7 @@ impl<P: PageHeap> State<P> {
             return Err(why.to_owned());
         }
         let mut state = Self::with_slots(P::new(pages)?, list);
-        let budget = stopwatch::preparation_budget(options.quick);
+        let budget = stopwatch::preparation_budget(options);
         if !stopwatch::prepare(&list.prelude, budget, |&operation| state.step(operation)) {
             return Err(format!("to fill the page space alone takes more than {} s", budget.as_secs_f32()));
         }
@@ -298,7 +298,7 @@ impl<P: PageHeap> State<P> {
     fn pairs(&mut self, options: &Options, passes: &mut Passes) -> Measurement {
         let pairs = vec![(); if options.quick { 100_000 } else { 500_000 }];
         let mut refused = 0;
-        let done = passes.pass(&pairs, stopwatch::budget(options.quick), |()| {
+        let done = passes.pass(&pairs, stopwatch::budget(options), |()| {
             // What comes back is passed on as any caller would, in a register.
             match self.heap.alloc(black_box(1), 0) {
                 Some(first) => self.heap.dealloc(first, 1, 0),
@@ -310,7 +310,7 @@ impl<P: PageHeap> State<P> {
 
     fn pass(&mut self, list: &OperationList, period: usize, options: &Options, passes: &mut Passes) -> Measurement {
         (self.refused, self.skipped) = (0, 0);
-        let budget = stopwatch::budget(options.quick);
+        let budget = stopwatch::budget(options);
         let done = passes.pass(&list.timed, budget, |&operation| self.step(operation));
         let operations = done - self.skipped.min(done);
         // The next pass finds the slots as this one did, wherever the budget ended it.
@@ -356,7 +356,7 @@ impl<P: PageHeap> Trial for PageTrial<P> {
     }
 
     fn run(&mut self) -> Measurement {
-        let repeating = stopwatch::repeating(self.options.quick);
+        let repeating = stopwatch::repeating(&self.options);
         if let Work::EveryOther(every_other) = self.workload.work {
             let (options, passes) = (&self.options, &mut self.passes);
             let begun = Instant::now();
