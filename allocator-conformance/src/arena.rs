@@ -1,4 +1,4 @@
-//! The memory that an allocator under test gets its regions from, with everything around the regions guarded.
+//! [`Arena`], the memory that an allocator under test gets its regions from, with guards around the regions.
 
 use core::alloc::Layout;
 use core::ops::Range;

@@ -1,4 +1,4 @@
-//! How long and from which seed a check runs, and what it says when it fails.
+//! [`Config`], how long and from which seed a check runs; [`Violation`], the message of one that fails.
 
 use core::any::Any;
 use core::cell::Cell;

@@ -1,4 +1,4 @@
-//! What one check has at hand: a way to make allocators, memory for them, random numbers.
+//! [`Fixture`], what a check works with: a way to make allocators, memory for them, random numbers.
 
 use core::cell::Cell;
 
@@ -9,8 +9,8 @@ use crate::config::Config;
 
 /// The place where one check tests allocators, one after the other.
 ///
-/// `O` are the options of the contract, `T` is the terrain: the [`Arena`](crate::arena::Arena), or `()` where no memory
-/// is needed.
+/// `O` are the options of the contract. `T` is the [`Arena`](crate::arena::Arena), or `()` for id allocators, which need no
+/// memory.
 pub(super) struct Fixture<'a, A, O, T> {
     pub(super) make: &'a mut dyn FnMut() -> A,
     pub(super) config: &'a Config,

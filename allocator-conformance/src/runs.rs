@@ -1,4 +1,4 @@
-//! Which runs of pages or ids an allocator has to find.
+//! [`Runs`], which runs of pages or ids an allocator must find.
 
 /// Which runs an allocator must find where they are free.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

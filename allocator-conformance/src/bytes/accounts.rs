@@ -1,4 +1,4 @@
-//! Who has raised `used`, and by how much.
+//! [`Accounts`], by how much each live block, or batch of blocks, has raised `used`.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! What an allocator answers to a program: two allocators that are alike answer alike.
+//! Checks that run one program on two allocators, and compare their answers.
 
 use core::alloc::Layout;
 use core::mem::MaybeUninit;
@@ -15,10 +15,10 @@ use allocator_core::{AllocError, ByteAllocator};
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 
-/// What happens between two calls of a program. It changes nothing.
+/// Calls between two steps of a program that must not change the allocator.
 type Between<'f, A> = &'f mut dyn FnMut(&mut A, &mut SmallRng);
 
-/// A program of all calls, and what has been answered so far.
+/// A random program of all calls, and the allocator's answers so far.
 ///
 /// It asks for no statistics and writes to no block, unlike a [`Shadow`]. So it must not be run on an allocator whose
 /// blocks are not the arena's.
@@ -33,7 +33,7 @@ impl Program<'_> {
         self.answers.push(answer);
     }
 
-    /// Notes what was served: where in the arena, which must be the allocator's.
+    /// Notes a block that the allocator has served, by its place in the arena. The block must lie in the regions.
     fn take(&mut self, what: &str, ptr: NonNull<u8>, layout: Layout) -> Outcome {
         let at = ptr.as_ptr().addr();
         let covered = self.arena.covers(&(at..at.saturating_add(layout.size().max(1))));
@@ -133,7 +133,8 @@ fn answers<A: ByteAllocator>(
     Ok(program.answers)
 }
 
-/// Runs the same program on two fresh allocators, with something between the calls of the second one.
+/// Runs the same program on two fresh allocators, the second time as `second` does, and compares the answers. `what` says
+/// what the second one differs in.
 fn same_answers<A: ByteAllocator>(
     fixture: &mut Fixture<'_, A>,
     what: &str,
@@ -153,10 +154,10 @@ fn same_answers<A: ByteAllocator>(
     })?;
     let differs = plain.iter().zip(&other).find(|(plain, other)| plain != other);
     let Some((plain, other)) = differs else {
-        ensure!(plain.len() == other.len(), "{what}, it answered {} times and not {}", other.len(), plain.len());
+        ensure!(plain.len() == other.len(), "{what}, it gives {} answers; left alone, {}", other.len(), plain.len());
         return Ok(());
     };
-    Err(std::format!("{what}, it answers otherwise than it does: {other}, and not {plain}"))
+    Err(std::format!("{what}, it answers {other}; left alone, it answers {plain}"))
 }
 
 pub(crate) fn asking_changes_nothing<A: ByteAllocator>(fixture: &mut Fixture<'_, A>) -> Outcome {

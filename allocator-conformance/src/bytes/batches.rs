@@ -1,4 +1,4 @@
-//! `alloc_batch` and `dealloc_batch`: many blocks with one call.
+//! Checks of `alloc_batch` and `dealloc_batch`: many blocks with one call.
 
 use super::fills::{fill, fill_sizes};
 use super::fixture::Fixture;

@@ -1,4 +1,4 @@
-//! What the suite writes into blocks, to see whether it stays there.
+//! [`Contents`], the bytes that the suite writes into blocks to see whether they stay there.
 
 use core::ptr::NonNull;
 use std::vec::Vec;

@@ -1,4 +1,5 @@
-//! Layouts at the limits: sizes and alignments that no memory has, and size 0; and allocators that are moved and lent.
+//! Checks of layouts at the limits: sizes and alignments that no memory has, and size 0; and of allocators that are moved
+//! and lent.
 
 use std::boxed::Box;
 

@@ -1,4 +1,4 @@
-//! At the end of the memory, and after everything has been given back.
+//! Checks at the end of the memory, and after everything has been given back.
 
 use core::alloc::Layout;
 use std::vec::Vec;

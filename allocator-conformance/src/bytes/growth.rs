@@ -1,4 +1,4 @@
-//! Memory that an allocator gives back, and memory that it needs for a request.
+//! Checks of `trim`, `release_region` and `region_for`: memory that an allocator gives back, and memory that it asks for.
 
 use core::alloc::Layout;
 use core::ops::Range;

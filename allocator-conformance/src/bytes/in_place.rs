@@ -1,4 +1,4 @@
-//! `realloc_in_place`: a block that changes its size and stays where it is.
+//! Checks of `realloc_in_place`: a block that changes its size and stays where it is.
 
 use super::fixture::Fixture;
 use super::layouts::layout;

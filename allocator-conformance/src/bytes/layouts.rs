@@ -1,4 +1,4 @@
-//! Layouts, sane ones and hostile ones.
+//! The layouts that checks ask for: ordinary ones, and those that no memory can serve.
 
 use core::alloc::Layout;
 use std::vec::Vec;

@@ -1,4 +1,4 @@
-//! Before the first region, and while it comes.
+//! Checks before the first region, and of `init` and the first `add_memory`.
 
 use std::vec::Vec;
 

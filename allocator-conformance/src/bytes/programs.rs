@@ -1,4 +1,4 @@
-//! Random programs: any sequence of calls, held against the shadow after each.
+//! Checks by random programs: sequences of any calls, each answer compared with the shadow.
 
 use core::alloc::Layout;
 

@@ -1,4 +1,4 @@
-//! `realloc`, zeroing, and what of a block may be used.
+//! Checks of `realloc`, of `alloc_zeroed`, and of the bytes of a block that its caller may use.
 
 use rand::Rng;
 

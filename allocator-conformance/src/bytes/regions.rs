@@ -1,4 +1,4 @@
-//! Several regions: what overlaps is refused, what does not is used.
+//! Checks with several regions: the allocator refuses those that overlap, and uses all others.
 
 use core::ops::Range;
 use std::vec::Vec;

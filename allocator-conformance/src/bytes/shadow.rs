@@ -1,4 +1,4 @@
-//! The shadow of a byte allocator: it knows every live block, and holds every answer against the contract.
+//! [`Shadow`] of a byte allocator, which knows every live block, and compares every answer with the contract.
 
 use core::alloc::Layout;
 use core::cell::Cell;

@@ -1,4 +1,4 @@
-//! The checks themselves; what is right, the shadow knows.
+//! The checks of id allocators, each answer compared with the shadow.
 
 use rand::Rng;
 use rand::seq::SliceRandom;

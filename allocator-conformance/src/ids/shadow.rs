@@ -1,4 +1,4 @@
-//! The shadow of an id allocator: it knows which ids are taken, and with it the right answer to every call.
+//! [`Shadow`] of an id allocator, which knows which ids are taken, and so the right answer to every call.
 
 use core::cell::Cell;
 use std::format;

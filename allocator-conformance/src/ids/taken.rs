@@ -1,4 +1,4 @@
-//! The set of ids that are taken, kept as runs: there are few of those even where there are many ids.
+//! [`Taken`], the set of ids that are taken, kept as runs: there are few runs even where there are many ids.
 
 use core::ops::Range;
 use std::collections::BTreeMap;

@@ -1,4 +1,4 @@
-//! Before the first region and while it comes; parameters that make no sense.
+//! Checks before the first region, of `init` and the first `add_memory`, and of invalid parameters.
 
 use std::vec::Vec;
 

@@ -1,4 +1,4 @@
-//! Random programs, right and wrong calls mixed; and what is left after them.
+//! Checks by random programs of right and wrong calls, and of the state that they leave.
 
 use std::boxed::Box;
 

@@ -1,4 +1,5 @@
-//! Several regions: what overlaps is refused, what does not is used, and holes stay holes.
+//! Checks with several regions: the allocator refuses those that overlap, uses all others, and never hands out a page
+//! between them.
 
 use core::ops::Range;
 use std::vec::Vec;

@@ -1,4 +1,4 @@
-//! Taking runs and giving them back, one kind of request at a time.
+//! Checks that take runs and give them back, with one kind of request each.
 
 use rand::Rng;
 use rand::seq::SliceRandom;

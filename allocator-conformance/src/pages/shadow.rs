@@ -1,4 +1,4 @@
-//! The shadow of a page allocator: it knows the state of every page, and with it the right answer to every call.
+//! [`Shadow`] of a page allocator, which knows the state of every page, and so the right answer to every call.
 
 use core::cell::Cell;
 use core::ops::{Range, RangeInclusive};

@@ -1,4 +1,4 @@
-//! `alloc_pages_in` and `span`: runs within a range of addresses.
+//! Checks of `alloc_pages_in` and `span`: runs within a range of addresses.
 
 use core::ops::RangeInclusive;
 use std::vec::Vec;

@@ -1,4 +1,4 @@
-//! `alloc_batch` and `dealloc_batch`.
+//! The shadow's `alloc_batch` and `dealloc_batch`.
 
 use core::alloc::Layout;
 use core::mem::MaybeUninit;

@@ -1,4 +1,4 @@
-//! `trim`, `release_region` and `region_for`: memory that goes, and memory that has to come.
+//! The shadow's `trim`, `release_region` and `region_for`.
 
 use core::alloc::Layout;
 use core::ops::Range;

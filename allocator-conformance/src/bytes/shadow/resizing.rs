@@ -1,4 +1,4 @@
-//! `realloc` and `realloc_in_place`.
+//! The shadow's `realloc` and `realloc_in_place`.
 
 use core::alloc::Layout;
 use core::ptr::NonNull;

@@ -1,4 +1,4 @@
-//! `alloc_pages_in` and `span`.
+//! The shadow's `alloc_pages_in` and `span`.
 
 use core::ops::{Range, RangeInclusive};
 use std::format;
