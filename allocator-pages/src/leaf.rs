@@ -1,4 +1,4 @@
-//! Leaves: 512 pages each, one bit a page, and what can be read off the bits.
+//! Leaves: 512 pages each, one bit a page, and searches in those bits.
 
 use core::fmt;
 

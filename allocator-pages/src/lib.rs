@@ -1,4 +1,4 @@
-//! Page frames: native engines of a bit for each page, and a tree above the bits.
+//! Native page engines: allocators of page frames with a bit for each page, and a tree above the bits.
 //!
 //! [`RadixPageAllocator`] serves runs of any length, [`BuddyPageAllocator`] power-of-two blocks.
 //!
@@ -16,9 +16,9 @@
 //! | `section::list` | the sections of an engine |
 //! | `cache::{pages, runs, blocks}` | free pages, runs and blocks kept at hand, over `cache::ascending`, a sorted array |
 //! | `engine::policy` | which run of pages an engine takes |
-//! | `engine` | [`PageEngine`], what both engines are |
+//! | `engine` | [`PageEngine`], the type of both engines |
 //! | `engine::memory` | how it gets memory, and gives it back to its owner |
-//! | `engine::pages` | how pages are allocated and given back |
+//! | `engine::pages` | its calls that allocate pages and give them back |
 //! | `engine::validate` | its self-check |
 //! | `radix::node`, `radix::search` | the lengths of runs that the radix engine keeps of a node; the search that uses them |
 //! | `radix` | [`RadixPageAllocator`] |

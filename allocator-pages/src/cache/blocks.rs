@@ -1,10 +1,10 @@
-//! Free blocks of one order, of a leaf or more.
+//! [`BlockCache`], free blocks of one order kept at hand, each of a leaf or more.
 
 use super::ascending::Ascending;
 use crate::leaf::LEAF_ORDER;
 use crate::page::{Order, PageNumber, PageRange};
 
-/// Aligned blocks of one order: whole leaves, in which no page of another cache can lie.
+/// Free aligned blocks of one order. They are made of whole leaves, so no page of another cache lies in them.
 pub(crate) struct BlockCache {
     /// The order; `None` before the first request for such a block.
     order: Option<Order>,

@@ -1,7 +1,7 @@
-//! Free pages, runs and blocks kept at hand: their bits say that they are free, the trees that they are taken.
+//! The caches of free pages, runs and blocks. The bits have a cached page as free, the trees have it as taken.
 //!
-//! Each cache has a bound for the search in the trees, where a policy takes the lowest run: no run that the trees know starts
-//! below it.
+//! For a policy that takes the lowest run, the caches of runs and blocks each keep a bound, for requests like the
+//! last: no run (or block) for such a request that the trees know starts below it.
 
 mod ascending;
 mod blocks;

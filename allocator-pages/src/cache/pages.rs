@@ -1,4 +1,4 @@
-//! Free single pages.
+//! [`PageCache`], free single pages kept at hand.
 
 use core::ptr;
 
@@ -11,13 +11,13 @@ use crate::tree::Node;
 /// The most pages that the cache holds: as many as a word has bits.
 const MOST_PAGES: usize = 64;
 
-/// Single pages of one extent of a section, and the shortest way to the bits there. The page freed last is the first to be
-/// taken.
+/// Free single pages of one extent of a section, with a pointer to the bits of that section. The page freed last is taken
+/// first.
 ///
 /// # Invariants
 ///
 /// While `managed > 0`, the section is there, the pages `start .. start + managed` are an extent of it, and `bits` are its
-/// bits: the cache is made anew before the section goes or its extents change.
+/// bits. The engine empties and replaces the cache before the section goes or its extents change.
 pub(crate) struct PageCache {
     /// The number of pages in the cache: `pages[..len]`.
     len: usize,
@@ -89,7 +89,7 @@ impl PageCache {
         Some(Ok(()))
     }
 
-    /// Makes an empty cache one of the section and the extent that `page` lies in, which is managed.
+    /// Points the empty cache at the section and the extent of the managed page `page`.
     pub(crate) fn attach<N: Node>(&mut self, section: &Section<N>, page: PageNumber) {
         debug_assert!(self.is_empty());
         let extent = section.extents().around(page).unwrap_or(PageRange::EMPTY);

@@ -1,11 +1,11 @@
-//! Free runs of one length, shorter than a leaf.
+//! [`RunCache`], free runs of one length kept at hand, each shorter than a leaf.
 
 use super::ascending::Ascending;
 use crate::page::{Order, PageNumber, PageRange};
 
-/// Runs of one length, of 2 pages up to fewer than a leaf.
+/// Free runs of one length: at least 2 pages, fewer than a leaf.
 ///
-/// While there are some, no leaf may be summarized from its bits, which say that these pages are free, too.
+/// While there are any, the engine must not summarize a leaf from its bits: these have the cached pages as free.
 pub(crate) struct RunCache {
     /// The length in pages; 0 before the first request for a run.
     num_pages: usize,

@@ -1,4 +1,4 @@
-//! How an engine gets memory, and gives it back to its owner.
+//! `init`, `add_memory` and `remove_memory`: how an engine gets memory, and gives it back to its owner.
 
 use core::ptr::NonNull;
 
@@ -12,12 +12,12 @@ use crate::cache::{BlockCache, PageCache, RunCache};
 use crate::page::{PageNumber, PageRange, PageState};
 use crate::section::Section;
 
-/// Whether memory is the first that an engine gets.
+/// The call that a region comes with.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Arrival {
-    /// It came with `init`: a window that begins with the first region begins anew.
+    /// `init`. A window that begins with the first region begins anew.
     First,
-    /// It came with `add_memory`, and may be what was removed before.
+    /// `add_memory`. The region may have been removed before.
     Further,
 }
 
@@ -36,7 +36,7 @@ impl<P: Policy, const PAGE_SIZE: usize> BaseAllocator for PageEngine<'_, P, PAGE
     }
 }
 
-/// How memory comes.
+/// `init` and `add_memory`.
 impl<P: Policy, const PAGE_SIZE: usize> PageEngine<'_, P, PAGE_SIZE> {
     /// Adds the whole pages of the `size` bytes from address `start`.
     ///
@@ -81,8 +81,8 @@ impl<P: Policy, const PAGE_SIZE: usize> PageEngine<'_, P, PAGE_SIZE> {
         })
     }
 
-    /// Whether a region that overlaps `pages` takes the place of a section: one that has no page left, and the metadata of
-    /// which the region has.
+    /// Whether a new region that overlaps `pages` replaces the section: the section has no page left, and the region covers
+    /// some of its metadata.
     fn is_replaced(section: &Section<P::Node>, pages: PageRange) -> bool {
         section.extents().is_empty() && section.own().overlaps(pages)
     }
@@ -96,11 +96,11 @@ impl<P: Policy, const PAGE_SIZE: usize> PageEngine<'_, P, PAGE_SIZE> {
         Ok(())
     }
 
-    /// Makes sure that the one section which the caller's words describe has `pages` in its window.
+    /// Makes sure that there is a section in the caller's words, and that its window has `pages`.
     ///
     /// # Errors
     ///
-    /// [`AllocError::InvalidParam`]: the window is there and has not all of them, or would not.
+    /// [`AllocError::InvalidParam`]: the window, present or to be made, does not cover all of them.
     ///
     /// # Safety
     ///
@@ -163,7 +163,7 @@ impl<P: Policy, const PAGE_SIZE: usize> PageEngine<'_, P, PAGE_SIZE> {
         Ok(returned.len() + managed.len())
     }
 
-    /// What is left of `pages` behind their metadata.
+    /// The pages of `pages` that lie behind their metadata.
     fn managed_part(pages: PageRange) -> AllocResult<PageRange> {
         let metadata = Self::metadata_page(pages);
         let words = Section::<P::Node>::most_words(pages.len());
@@ -197,16 +197,16 @@ impl<P: Policy, const PAGE_SIZE: usize> PageEngine<'_, P, PAGE_SIZE> {
     }
 }
 
-/// How memory goes.
+/// `remove_memory`.
 impl<P: Policy, const PAGE_SIZE: usize> PageEngine<'_, P, PAGE_SIZE> {
     /// Takes the whole pages of the `size` bytes from address `start` out again, all of which are free: the reverse of
     /// `add_memory`.
     ///
     /// - A region goes as it came, whole, with whatever unaligned ends it was given with.
     /// - Pages go in any portions (a balloon), come back in any portions with `add_memory`, and merge again.
-    /// - Metadata in a region go together with the last pages that are left of it, or later: where `start` and `size`
-    ///   include them. A region whose pages have gone without them keeps them, so that pages can come back; once it has no
-    ///   page left, memory that is added may include them, too.
+    /// - Metadata in a region go if `start` and `size` include them and all pages that are left of the region. If the caller
+    ///   removes all pages of a region but not its metadata pages, the engine keeps the metadata. A later `add_memory` may
+    ///   cover them.
     ///
     /// # Time complexity
     ///
@@ -232,7 +232,8 @@ impl<P: Policy, const PAGE_SIZE: usize> PageEngine<'_, P, PAGE_SIZE> {
         while let Some(section) = self.sections.find_mut(|section| Self::all_of(section).contains(at)) {
             let part = pages.intersection(section.window());
             if !part.is_empty() {
-                // Where this fails, the part lies inside of an extent, and so is all that there is to remove.
+                // This fails only where the part lies in the middle of an extent. Then it is all of `pages`, and nothing has
+                // changed.
                 section.remove(part)?;
                 self.total -= part.len();
             }

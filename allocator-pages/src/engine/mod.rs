@@ -1,4 +1,4 @@
-//! [`PageEngine`], what both engines are: sections, caches, and a policy.
+//! [`PageEngine`], the type of both engines: sections, caches, and a policy.
 //!
 //! # Bits, trees and caches
 //!

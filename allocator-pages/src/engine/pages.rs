@@ -1,4 +1,4 @@
-//! How pages are allocated and given back.
+//! The calls that allocate pages and give them back.
 //!
 //! ```text
 //!   alloc_pages ── one page ─── cache of pages ── empty: refill from the lowest word that has a free page
@@ -20,7 +20,7 @@ use super::policy::{Policy, View};
 use crate::leaf::{LEAF_ORDER, LEAF_PAGES};
 use crate::page::{Order, PageNumber, PageRange, PageState};
 
-/// Why there are no pages, in a word: so that a result with the number of a page comes back in two registers.
+/// The errors of an allocation, as large as a word: so the CPU returns a result with a [`PageNumber`] in two registers.
 #[derive(Clone, Copy)]
 #[repr(usize)]
 enum Refusal {
@@ -68,13 +68,13 @@ unsafe impl<P: Policy, const PAGE_SIZE: usize> PageAllocator for PageEngine<'_, 
         Ok(base)
     }
 
-    /// Allocates the lowest run that fits, or of a buddy engine the lowest block; where `within` has all of
-    /// [`span`](Self::span), any.
+    /// Allocates the lowest run that fits; a buddy engine allocates the lowest block that fits. Where `within` covers all of
+    /// [`span`](Self::span), the call is [`alloc_pages`](Self::alloc_pages).
     ///
     /// # Time complexity
     ///
     /// That of [`alloc_pages`](Self::alloc_pages) without a cache: O(log n), and O(1) for the leaves at both ends of
-    /// `within`; what is cached is flushed before.
+    /// `within`. The engine flushes its caches first.
     fn alloc_pages_in(
         &mut self,
         within: RangeInclusive<usize>,
@@ -120,8 +120,7 @@ unsafe impl<P: Policy, const PAGE_SIZE: usize> PageAllocator for PageEngine<'_, 
         self.total_pages() - self.used_pages()
     }
 
-    /// From the first byte of the lowest page that is managed to the last byte of the highest; empty where there are no
-    /// pages. O(1).
+    /// From the first byte of the lowest managed page to the last byte of the highest; empty where there are no pages. O(1).
     fn span(&self) -> RangeInclusive<usize> {
         if self.span.is_empty() {
             return NO_ADDRESSES;
@@ -197,8 +196,8 @@ impl<P: Policy, const PAGE_SIZE: usize> PageEngine<'_, P, PAGE_SIZE> {
             return self.runs.any(num_pages, align);
         }
         let page = self.runs.lowest_of_all(num_pages, align)?;
-        // A lower run has a cached page or block in it, or the tree would know it. That lies below `page`, or the run
-        // reaches `page` across the page in front of it.
+        // The tree knows no lower run. So a lower run would have a cached page or block in it: either one below `page`, or
+        // one from `page` on, and then the page in front of `page` is free.
         let is_lower_page = |other| other < page;
         let is_lower_block = |other: PageRange| other.start < page;
         if self.pages.iter().any(is_lower_page) || self.blocks.iter().any(is_lower_block) {
@@ -261,7 +260,7 @@ impl<P: Policy, const PAGE_SIZE: usize> PageEngine<'_, P, PAGE_SIZE> {
         })
     }
 
-    /// Clears the bits of free pages, which are allocated from now on.
+    /// Allocates free pages: clears their bits.
     fn take(&mut self, pages: PageRange) {
         self.used_or_cached += pages.len();
         if let Some(section) = self.sections.around_mut(pages.start) {
@@ -269,7 +268,7 @@ impl<P: Policy, const PAGE_SIZE: usize> PageEngine<'_, P, PAGE_SIZE> {
         }
     }
 
-    /// Puts the bits of `pages`, which have all changed to the same state, into the tree.
+    /// Updates the tree after the bits of all `pages` have changed to the same state.
     fn summarize(&mut self, pages: PageRange) {
         if let Some(section) = self.sections.around_mut(pages.start) {
             section.summarize_run(pages);
@@ -279,7 +278,7 @@ impl<P: Policy, const PAGE_SIZE: usize> PageEngine<'_, P, PAGE_SIZE> {
 
 /// How pages are given back.
 impl<P: Policy, const PAGE_SIZE: usize> PageEngine<'_, P, PAGE_SIZE> {
-    /// Frees a page for which the cache has no room, or that is none of its extent.
+    /// Frees a page that the cache has no room for, or that lies in another extent than the cached ones.
     #[cold]
     #[inline(never)]
     fn dealloc_page(&mut self, page: PageNumber) -> AllocResult {
@@ -305,7 +304,7 @@ impl<P: Policy, const PAGE_SIZE: usize> PageEngine<'_, P, PAGE_SIZE> {
         }
         let cached = self.is_worth_caching(pages);
         if cached && !self.runs.has_room_for(num_pages) {
-            // Before the bits are set: they would be summarized, too.
+            // The caches are flushed before the bits are set: the leaf is summarized from its bits.
             self.flush_small();
             self.runs.set_length(num_pages);
         }
@@ -327,8 +326,8 @@ impl<P: Policy, const PAGE_SIZE: usize> PageEngine<'_, P, PAGE_SIZE> {
         Ok(())
     }
 
-    /// Whether a run goes to the cache of runs: one that is shorter than a leaf and, where a policy takes blocks, starts
-    /// where a block of its length can.
+    /// Whether a freed run goes to the cache of runs. It does if it is shorter than a leaf and, where the policy takes
+    /// blocks, starts where a block of its length can.
     fn is_worth_caching(&self, pages: PageRange) -> bool {
         let num_pages = pages.len();
         num_pages < LEAF_PAGES
@@ -341,7 +340,8 @@ impl<P: Policy, const PAGE_SIZE: usize> PageEngine<'_, P, PAGE_SIZE> {
         self.flush_blocks();
     }
 
-    /// Flushes the cached pages and runs: both, as a leaf is summarized from its bits, where both are set.
+    /// Flushes the cached pages and the cached runs. One cannot go without the other: a leaf is summarized from its bits, in
+    /// which both are free.
     fn flush_small(&mut self) {
         let first = self.pages.iter().next();
         if let Some(section) = first.and_then(|page| self.sections.around_mut(page)) {
@@ -366,7 +366,7 @@ impl<P: Policy, const PAGE_SIZE: usize> PageEngine<'_, P, PAGE_SIZE> {
         }
     }
 
-    /// Lowers the bounds of the caches: the trees know of free pages, none below `page`, that they did not know of.
+    /// Lowers the bounds of the caches after the trees have got new free pages, the lowest of which is `page` or above.
     #[inline]
     pub(super) fn lower_bounds(&mut self, page: PageNumber) {
         self.blocks.lower_bound(page);

@@ -1,4 +1,4 @@
-//! Which run of pages an engine takes: a [`Policy`], and the [`View`] of a section that it looks at.
+//! [`Policy`], which run of pages an engine takes, and [`View`], the section that it looks at.
 
 use crate::leaf::{LeafBits, LeafIndex};
 use crate::page::{Order, PageNumber, PageRange, PageState};
@@ -13,9 +13,10 @@ use crate::tree::shape::{NodeIndex, NodeRange};
 ///
 /// # Safety
 ///
-/// [`find`](Self::find) returns the first page of a run of `num_pages` pages that lie in `within` and whose bits are set,
-/// at a multiple of `align`. The first `num_pages` pages of a free block of [`block_order`](Self::block_order) are such a
-/// run, but for `within`.
+/// - [`find`](Self::find) returns the first page of a run of `num_pages` pages that lie in `within` and whose bits are set,
+///   at a multiple of `align`.
+/// - The first `num_pages` pages of every free block of the order that [`block_order`](Self::block_order) returns are a run
+///   of that length, at a multiple of `align`.
 pub unsafe trait Policy {
     /// The name of the engine with this policy.
     const NAME: &'static str;
@@ -29,8 +30,8 @@ pub unsafe trait Policy {
     /// The order of the aligned free block whose first pages serve a request; `None` where no block will do.
     fn block_order(num_pages: usize, align: Order) -> Option<Order>;
 
-    /// The first page of a free run of `num_pages` in `within`, at a multiple of `align`. For requests that no block
-    /// serves: there is none that is free, or the run must not be one.
+    /// The first page of a free run of `num_pages` in `within`, at a multiple of `align`. The engine calls it where no free
+    /// block of [`block_order`](Self::block_order) serves the request.
     fn find(section: View<'_, Self::Node>, within: PageRange, num_pages: usize, align: Order) -> Option<PageNumber>;
 
     /// The length of the longest run of free pages in a section, as far as its tree knows, in pages; `None` where the policy

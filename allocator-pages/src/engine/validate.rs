@@ -1,4 +1,4 @@
-//! The self-check: everything is counted again.
+//! `validate`, the self-check, which counts everything again.
 
 use allocator_core::PageAllocator;
 use allocator_core::error::ensure;

@@ -1,4 +1,4 @@
-//! What the radix engine keeps of a node: the lengths of three runs of free pages.
+//! [`Runs`], the lengths of three runs of free pages, which the radix engine keeps for each node.
 
 use crate::leaf::{LEAF_PAGES, LeafBits, starts_of_runs};
 use crate::tree::Node;

@@ -1,4 +1,4 @@
-//! The search for the first run that is long enough.
+//! The radix engine's search for the lowest run that is long enough.
 
 use super::node::Runs;
 use crate::engine::policy::View;

@@ -1,4 +1,4 @@
-//! Which pages of a section are managed: extents, sorted by address, none of which touches another.
+//! [`Extents`], the ranges of managed pages of a section, sorted by address; no two touch.
 
 use core::ptr::NonNull;
 use core::slice;

@@ -1,4 +1,4 @@
-//! Where the parts of a section's metadata lie.
+//! [`Parts`], where the parts of a section's metadata lie.
 //!
 //! ```text
 //!   ┌────────┬─────────────────┬────────────────────────────────┬─────────┬─────────────────┐

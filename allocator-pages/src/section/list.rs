@@ -1,4 +1,4 @@
-//! The sections of an engine, a list sorted by address: the one place where they are reached through their pointers.
+//! [`SectionList`], the sections of an engine, sorted by address. No other file follows a pointer to a section.
 
 use core::ptr::NonNull;
 

@@ -1,11 +1,11 @@
-//! Sections: pages in a row, and the metadata that say which of them are managed and which are free.
+//! [`Section`], pages in a row, and the metadata that say which of them are managed and which are free.
 //!
 //! [`layout`] draws the metadata.
 //!
 //! # Invariants
 //!
 //! - A bit is set iff its page is managed and free.
-//! - The tree follows from the bits, as they were when they were last summarized: see [`crate::engine`].
+//! - The tree is what follows from the bits, less the pages in the engine's caches: see [`crate::engine`].
 
 use core::marker::PhantomData;
 use core::ops::Range;
@@ -34,16 +34,15 @@ use crate::tree::{Node, Tree, TreeMut, code_of};
 pub(crate) struct Section<N> {
     /// The section with the next higher pages.
     pub(crate) next: Option<NonNull<Self>>,
-    /// The pages that the metadata themselves lie in, where they lie in the region, right below `window`; empty otherwise.
+    /// The pages right below `window` that hold the metadata; empty where the metadata lie in the caller's words.
     own: PageRange,
     /// The pages that the metadata can describe, at least one.
     window: PageRange,
     /// The pages that are managed.
     extents: Extents,
-    /// The first leaf above all that have ever had a managed page: so many leaves keep their bits, however many extents
-    /// there are.
+    /// One past the highest leaf that ever held a managed page. Extents never take the words of lower leaves.
     reached: NodeIndex,
-    /// Leaves from here up have no bits, as extents lie there: `reached <= bits_end`.
+    /// One past the highest leaf that has bits: the extents may take the words of higher leaves. `reached <= bits_end`.
     bits_end: NodeIndex,
     parts: Parts,
     /// The metadata from their start, `parts.words` words.
@@ -168,7 +167,7 @@ impl<N: Node> Section<N> {
         Ok(())
     }
 
-    /// Puts the end of the bits where the extents leave room for them; bits that come back are cleared.
+    /// Sets `bits_end` to where the extents leave room for bits. Clears the bits that come back.
     fn place_bits_end(&mut self) {
         let leaves = self.parts.shape.leaves;
         let (before, now) = (leaves.place_of(self.bits_end), self.parts.leaves_before(self.extents.len()));
@@ -340,14 +339,13 @@ impl<N: Node> Section<N> {
         self.block_in_leaf(leaf, order)
     }
 
-    /// The first page of the lowest block of `order` in a leaf of which the tree says that it has one, or is the first of
-    /// those that make it up.
+    /// The first page of the lowest block of `order` that starts in `leaf`. The tree says that there is one.
     fn block_in_leaf(&self, leaf: LeafIndex, order: Order) -> Option<PageNumber> {
         let page = if order < LEAF_ORDER { find_block(self.leaf(leaf), order, 0)? } else { 0 };
         Some(leaf.first_page() + page)
     }
 
-    /// Puts into the tree that a page is free, which it has as taken. O(levels).
+    /// Makes the tree have a page as free that it has as taken. O(levels).
     #[inline]
     pub(crate) fn summarize_page(&mut self, page: PageNumber) {
         let leaf = LeafIndex::of(page);
@@ -358,14 +356,14 @@ impl<N: Node> Section<N> {
         tree.set_node(leaf, N::of_leaf(&bits));
     }
 
-    /// Puts into the tree what `bits` say of a leaf. O(levels).
+    /// Updates the tree from the bits of a leaf. O(levels).
     pub(crate) fn summarize_leaf(&mut self, leaf: LeafIndex, bits: &LeafBits) {
         let mut tree = self.tree_mut();
         tree.set_code(leaf, code_of(largest_order(bits)));
         tree.set_node(leaf, N::of_leaf(bits));
     }
 
-    /// Puts into the tree the bits of the leaves that `pages` lie in, which have changed, all to the same state. O(leaves).
+    /// Updates the tree after the bits of all `pages` have changed to the same state. O(leaves).
     pub(crate) fn summarize_run(&mut self, pages: PageRange) {
         let (mut first, mut end) = (pages.start.get() / LEAF_PAGES, pages.end.get().div_ceil(LEAF_PAGES));
         if !pages.start.is_aligned(LEAF_ORDER) {

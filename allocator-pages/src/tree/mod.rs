@@ -22,7 +22,7 @@ use shape::{LEVELS, NodeIndex, NodeRange, Shape, node_order, node_pages};
 use crate::leaf::{LeafBits, LeafIndex};
 use crate::page::{Order, PageState};
 
-/// What a tree keeps of a node beside the order of its largest block.
+/// The words that a policy keeps for a node, beside the order of its largest free block.
 pub trait Node: Copy + PartialEq {
     /// The number of words of a node of each level, at most 2.
     const WORDS: [usize; LEVELS];
@@ -50,7 +50,7 @@ pub trait Node: Copy + PartialEq {
     fn store(self, level: usize, words: &mut [u64]);
 }
 
-/// Nothing: for a policy that needs the orders only.
+/// No words: for a policy that needs the orders only.
 impl Node for () {
     const WORDS: [usize; LEVELS] = [0; LEVELS];
     const TAKEN: Self = ();
