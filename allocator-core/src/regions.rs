@@ -184,9 +184,13 @@ impl RegionTable {
         Ok(usable)
     }
 
-    /// Forgets `region`, memory that the engine has no more. Returns whether the table did: not where the region lies in no
-    /// extent, where the table has an overflow in the region or right in front of it, and where the region is amid an extent
-    /// and no entry is unused.
+    /// Forgets `region`, memory that the engine no longer has. Returns whether the table did.
+    ///
+    /// It returns `false`, and changes nothing, if
+    ///
+    /// - the region lies in no extent,
+    /// - the table has an overflow in the region or right in front of it, or
+    /// - the region is in the middle of an extent, which would become two, and no entry is unused.
     ///
     /// # Time complexity
     ///

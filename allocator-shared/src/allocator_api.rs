@@ -218,9 +218,9 @@ impl<A, R> Locked<A, R> {
     }
 }
 
-// SAFETY: the engine of all copies of a reference is the reference itself, which stands for the one engine in the value behind
-// it; who handed that one memory (`Locked::init`, `Locked::add_memory`, `Locked::with_mut`, or before it was locked) promised
-// that the memory lasts as long as any way to the engine.
+// SAFETY: all copies of the reference lead to the same engine. The caller who gave it memory (`Locked::init`,
+// `Locked::add_memory`, `Locked::with_mut`, or `init` before the engine was locked) promised that the memory lasts as long as
+// the engine can be reached.
 __implement_allocator!(unsafe impl allocator_api2::alloc, [A: ByteAllocator, R: RawMutex] &Locked<A, R>);
 // SAFETY: as above.
 #[cfg(feature = "nightly")]

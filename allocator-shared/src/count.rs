@@ -144,7 +144,7 @@ impl Count for AtomicCount {
                 true
             }
             count => {
-                // Past the limit the shared thing stays for ever, so that this touch of it is none too late.
+                // A count past the limit is never released to 0, so the count is still there to be written.
                 if count > Self::LIMIT {
                     self.saturate();
                 }

@@ -38,9 +38,9 @@ pub unsafe trait SizeClasses {
     /// their class.
     const GROWTH_SHARE: usize = 8;
 
-    /// A class that has many slots already grows by one part in so many of what it has, even where that is more than the
-    /// share of what the backing has left: more than 0; the default, the largest number, never lets it. So a class that most
-    /// of the memory goes to has few chunks, and little is lost to the header that a backing puts on each.
+    /// A class may grow by `its slots / GROWTH_OF_ITS_OWN` even beyond the share. The default, `usize::MAX`, never allows it;
+    /// 0 is not allowed. With a small number, a class that takes most of the memory has few chunks, and so few headers of
+    /// the backing.
     const GROWTH_OF_ITS_OWN: usize = usize::MAX;
 
     /// How large a chunk may become, in bytes, where the backing gives a chunk the memory behind it: so that the class needs

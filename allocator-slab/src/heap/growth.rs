@@ -128,8 +128,8 @@ impl<C: SizeClasses, B: ByteAllocator> SlabByteAllocator<C, B> {
     }
 }
 
-/// How many slots a chunk has that is to have `wanted` of them: as many as fit in the block that the backing gives for
-/// so many; or, where that block has more than `limit` bytes, as the backing rounds sizes up, in a smaller one.
+/// The number of slots to ask the backing for, where `wanted` are needed. The backing rounds sizes up; the function counts
+/// the slots of the rounded size, or, where that exceeds `limit` bytes, those of the next lower power of two.
 pub(super) fn fitting<C: SizeClasses, B: ByteAllocator>(
     backing: &B,
     slot_size: usize,
