@@ -45,6 +45,12 @@ impl LeafIndex {
     pub(crate) const fn first_page(self) -> PageNumber {
         PageNumber::new(self.0 * LEAF_PAGES)
     }
+
+    /// The page at this place in the leaf.
+    #[inline]
+    pub(crate) fn page(self, place: PageInLeaf) -> PageNumber {
+        self.first_page() + place.0
+    }
 }
 
 impl fmt::Debug for LeafIndex {
@@ -53,10 +59,36 @@ impl fmt::Debug for LeafIndex {
     }
 }
 
-/// The place of `page` in its leaf, below [`LEAF_PAGES`].
-#[inline]
-pub(crate) const fn page_in_leaf(page: PageNumber) -> usize {
-    page.get() % LEAF_PAGES
+/// The place of a page in its leaf, below [`LEAF_PAGES`]: the number of its bit.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(transparent)]
+pub(crate) struct PageInLeaf(usize);
+
+impl PageInLeaf {
+    /// The first page of a leaf.
+    pub(crate) const FIRST: Self = Self(0);
+
+    #[inline]
+    pub(crate) const fn new(place: usize) -> Self {
+        Self(place)
+    }
+
+    /// The place of `page` in the leaf that it lies in.
+    #[inline]
+    pub(crate) const fn of(page: PageNumber) -> Self {
+        Self(page.get() % LEAF_PAGES)
+    }
+
+    #[inline]
+    pub(crate) const fn get(self) -> usize {
+        self.0
+    }
+}
+
+impl fmt::Debug for PageInLeaf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "page {} of its leaf", self.0)
+    }
 }
 
 /// For each order below 6, the bits at which an aligned block of that order can start.
@@ -82,7 +114,8 @@ const fn starts_in_word(word: u64, order: usize) -> u64 {
 
 /// The first page of the first aligned free block of `order`, at most that of a leaf, from page `from` on.
 #[must_use]
-pub(crate) fn find_block(bits: &LeafBits, order: Order, from: usize) -> Option<usize> {
+pub(crate) fn find_block(bits: &LeafBits, order: Order, from: PageInLeaf) -> Option<PageInLeaf> {
+    let PageInLeaf(from) = from;
     let order = order.get() as usize;
     if order < 6 {
         let mut word = from / 64;
@@ -90,7 +123,7 @@ pub(crate) fn find_block(bits: &LeafBits, order: Order, from: usize) -> Option<u
         while word < LEAF_WORDS {
             let starts = starts_in_word(bits[word], order) & mask;
             if starts != 0 {
-                return Some(word * 64 + starts.trailing_zeros() as usize);
+                return Some(PageInLeaf(word * 64 + starts.trailing_zeros() as usize));
             }
             (word, mask) = (word + 1, u64::MAX);
         }
@@ -100,7 +133,7 @@ pub(crate) fn find_block(bits: &LeafBits, order: Order, from: usize) -> Option<u
     let is_free = |group: &[u64]| group.iter().all(|&word| word == u64::MAX);
     let first = from.div_ceil(words * 64);
     let group = bits.chunks_exact(words).skip(first).position(is_free)?;
-    Some((first + group) * words * 64)
+    Some(PageInLeaf((first + group) * words * 64))
 }
 
 /// The order of the largest aligned free block, if any page is free.
@@ -130,19 +163,20 @@ pub(crate) fn largest_order(bits: &LeafBits) -> Option<Order> {
 
 /// The first page of the first run of at least `num_pages` free pages, from page `from` on. O(words).
 #[must_use]
-pub(crate) fn find_run(bits: &LeafBits, num_pages: usize, from: usize) -> Option<usize> {
+pub(crate) fn find_run(bits: &LeafBits, num_pages: usize, from: PageInLeaf) -> Option<PageInLeaf> {
+    let PageInLeaf(from) = from;
     let mut carry = 0;
     for (index, &word) in bits.iter().enumerate().skip(from / 64) {
         let word = if index == from / 64 { word & (u64::MAX << (from % 64)) } else { word };
         let first = index * 64;
         let leading = word.trailing_ones() as usize;
         if carry + leading >= num_pages {
-            return Some(first - carry);
+            return Some(PageInLeaf(first - carry));
         }
         if num_pages < 64 {
             let starts = starts_of_runs(word, num_pages);
             if starts != 0 {
-                return Some(first + starts.trailing_zeros() as usize);
+                return Some(PageInLeaf(first + starts.trailing_zeros() as usize));
             }
         }
         carry = if leading == 64 { carry + 64 } else { word.leading_ones() as usize };
@@ -164,7 +198,8 @@ pub(crate) const fn starts_of_runs(word: u64, length: usize) -> u64 {
 
 /// The order of the largest aligned free block that the free page `page` lies in.
 #[must_use]
-pub(crate) fn order_around(bits: &LeafBits, page: usize) -> Order {
+pub(crate) fn order_around(bits: &LeafBits, page: PageInLeaf) -> Order {
+    let PageInLeaf(page) = page;
     let word = bits[page / 64];
     if word == u64::MAX {
         let mut order = 6;
@@ -238,7 +273,11 @@ mod tests {
             for order in orders() {
                 for from in [0, 1, 63, 64, 100, 256, 511] {
                     let expected = first_block(&bits, order, from);
-                    assert_eq!(find_block(&bits, order, from), expected, "{order:?} from {from} of {bits:x?}");
+                    assert_eq!(
+                        find_block(&bits, order, PageInLeaf(from)),
+                        expected.map(PageInLeaf),
+                        "{order:?} from {from} of {bits:x?}"
+                    );
                 }
             }
             let largest = orders().rev().find(|&order| first_block(&bits, order, 0).is_some());
@@ -246,14 +285,18 @@ mod tests {
             for (length, from) in [(1, 0), (2, 100), (3, 64), (17, 63), (63, 0), (64, 1), (65, 0), (200, 300), (512, 0)]
             {
                 let expected = first_run(&bits, length, from);
-                assert_eq!(find_run(&bits, length, from), expected, "{length} from {from} of {bits:x?}");
+                assert_eq!(
+                    find_run(&bits, length, PageInLeaf(from)),
+                    expected.map(PageInLeaf),
+                    "{length} from {from} of {bits:x?}"
+                );
             }
             for page in (0..LEAF_PAGES).step_by(stride).filter(|&page| is_free(&bits, page)) {
                 let largest = orders().rev().find(|order| {
                     let first = page >> order.get() << order.get();
                     (first..first + order.pages()).all(|page| is_free(&bits, page))
                 });
-                assert_eq!(Some(order_around(&bits, page)), largest, "page {page} of {bits:x?}");
+                assert_eq!(Some(order_around(&bits, PageInLeaf(page))), largest, "page {page} of {bits:x?}");
             }
         }
     }

@@ -5,14 +5,14 @@ use allocator_core::error::ensure;
 
 use super::PageEngine;
 use super::policy::Policy;
-use crate::leaf::{FREE_LEAF, LeafBits, LeafIndex, largest_order, page_in_leaf};
+use crate::leaf::{FREE_LEAF, LeafBits, LeafIndex, PageInLeaf, largest_order};
 use crate::page::PageNumber;
 use crate::section::Section;
 use crate::tree::{Node, code_of};
 
 /// Clears the bit of a page, which is cached.
 fn clear_cached(bits: &mut LeafBits, page: PageNumber) -> Result<(), &'static str> {
-    let bit = page_in_leaf(page);
+    let bit = PageInLeaf::of(page).get();
     ensure(bits[bit / 64] >> (bit % 64) & 1 == 1, "a page is cached that is not free, or twice")?;
     bits[bit / 64] &= !(1 << (bit % 64));
     Ok(())

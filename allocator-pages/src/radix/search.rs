@@ -2,7 +2,7 @@
 
 use super::node::Runs;
 use crate::engine::policy::View;
-use crate::leaf::{LEAF_PAGES, find_run};
+use crate::leaf::{LEAF_PAGES, PageInLeaf, find_run};
 use crate::page::{Order, PageNumber, PageRange};
 use crate::tree::shape::{NodeIndex, node_pages};
 
@@ -40,7 +40,7 @@ struct Search<'s> {
     view: View<'s, Runs>,
     num_pages: usize,
     /// The search looks at no page below.
-    from: usize,
+    from: PageNumber,
     /// The number of free pages right in front of where the search is.
     carry: usize,
 }
@@ -48,7 +48,7 @@ struct Search<'s> {
 /// The first page of the lowest run of at least `num_pages` pages that are free and not below `from`. O(levels).
 fn first_run_from(view: View<'_, Runs>, num_pages: usize, from: PageNumber) -> Option<PageNumber> {
     let (top, roots) = view.roots();
-    let mut search = Search { view, num_pages, from: from.get(), carry: 0 };
+    let mut search = Search { view, num_pages, from, carry: 0 };
     roots.iter().find_map(|root| search.node(top, root, view.node(top, root)))
 }
 
@@ -59,10 +59,10 @@ impl Search<'_> {
         let pages = node_pages(level);
         let first = node.first_page(level)?;
         if self.from > first {
-            return if self.from < first.saturating_add(pages) { self.inside(level, node) } else { None };
+            return if self.from.get() < first.get().saturating_add(pages) { self.inside(level, node) } else { None };
         }
         if self.carry + runs.start >= self.num_pages {
-            return Some(PageNumber::new(first - self.carry));
+            return Some(PageNumber::new(first.get() - self.carry));
         }
         if runs.longest >= self.num_pages {
             return self.inside(level, node);
@@ -86,11 +86,11 @@ impl Search<'_> {
     fn leaf(&mut self, node: NodeIndex) -> Option<PageNumber> {
         let leaf = node.leaf();
         let bits = self.view.leaf(leaf);
-        let from = self.from.saturating_sub(leaf.first_page().get());
+        let from = PageInLeaf::new(self.from.get().saturating_sub(leaf.first_page().get()));
         let found = find_run(&bits, self.num_pages, from);
         let whole = bits.iter().rev().take_while(|&&word| word == u64::MAX).count();
         let rest = bits.iter().rev().nth(whole).map_or(0, |word| word.leading_ones() as usize);
-        self.carry = (64 * whole + rest).min(LEAF_PAGES - from);
-        found.map(|page| leaf.first_page() + page)
+        self.carry = (64 * whole + rest).min(LEAF_PAGES - from.get());
+        found.map(|place| leaf.page(place))
     }
 }

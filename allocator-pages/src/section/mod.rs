@@ -23,7 +23,7 @@ use extents::Extents;
 use layout::{Parts, most_words};
 
 use crate::leaf::{
-    LEAF_ORDER, LEAF_PAGES, LEAF_WORDS, LeafBits, LeafIndex, find_block, largest_order, order_around, page_in_leaf,
+    LEAF_ORDER, LEAF_PAGES, LEAF_WORDS, LeafBits, LeafIndex, PageInLeaf, find_block, largest_order, order_around,
 };
 use crate::page::{Order, PageNumber, PageRange, PageState};
 use crate::tree::shape::{NodeIndex, NodeRange};
@@ -331,8 +331,8 @@ impl<N: Node> Section<N> {
             return Some(leaf.first_page());
         }
         let edge = LeafIndex::of(from);
-        if let Some(page) = find_block(self.leaf(edge), order, page_in_leaf(from)) {
-            return Some(edge.first_page() + page);
+        if let Some(place) = find_block(self.leaf(edge), order, PageInLeaf::of(from)) {
+            return Some(edge.page(place));
         }
         let behind = NodeIndex::of_leaf(edge).next().leaf();
         let leaf = self.tree().find_block_from(order, behind)?;
@@ -341,8 +341,9 @@ impl<N: Node> Section<N> {
 
     /// The first page of the lowest block of `order` that starts in `leaf`. The tree says that there is one.
     fn block_in_leaf(&self, leaf: LeafIndex, order: Order) -> Option<PageNumber> {
-        let page = if order < LEAF_ORDER { find_block(self.leaf(leaf), order, 0)? } else { 0 };
-        Some(leaf.first_page() + page)
+        let first = PageInLeaf::FIRST;
+        let place = if order < LEAF_ORDER { find_block(self.leaf(leaf), order, first)? } else { first };
+        Some(leaf.page(place))
     }
 
     /// Makes the tree have a page as free that it has as taken. O(levels).
@@ -350,7 +351,7 @@ impl<N: Node> Section<N> {
     pub(crate) fn summarize_page(&mut self, page: PageNumber) {
         let leaf = LeafIndex::of(page);
         let bits = *self.leaf(leaf);
-        let order = order_around(&bits, page_in_leaf(page));
+        let order = order_around(&bits, PageInLeaf::of(page));
         let mut tree = self.tree_mut();
         tree.raise_code(leaf, code_of(Some(order)));
         tree.set_node(leaf, N::of_leaf(&bits));

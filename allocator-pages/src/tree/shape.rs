@@ -24,7 +24,7 @@
 use core::fmt;
 
 use crate::leaf::{LEAF_ORDER, LeafIndex};
-use crate::page::{Order, PageRange};
+use crate::page::{Order, PageNumber, PageRange};
 
 /// The most levels that a tree can have.
 pub(crate) const LEVELS: usize = (usize::BITS - LEAF_ORDER.get()).div_ceil(3) as usize + 1;
@@ -73,10 +73,10 @@ impl NodeIndex {
         LeafIndex::new(self.0 << (3 * level))
     }
 
-    /// The number of the node's first page, if there can be such a page.
+    /// The first page of the node, which is of this level; `None` where its number would be past all numbers.
     #[inline]
-    pub(crate) fn first_page(self, level: usize) -> Option<usize> {
-        self.0.checked_mul(node_pages(level))
+    pub(crate) fn first_page(self, level: usize) -> Option<PageNumber> {
+        self.0.checked_mul(node_pages(level)).map(PageNumber::new)
     }
 
     #[inline]
@@ -253,7 +253,6 @@ impl Shape {
 mod tests {
     use super::*;
     use crate::leaf::LEAF_PAGES;
-    use crate::page::PageNumber;
 
     const NODE_WORDS: [usize; LEVELS] = [1; LEVELS];
 
