@@ -518,6 +518,17 @@ fn pages_in_which_nothing_is_live_go_back() {
     assert_eq!((heap.trim(), heap.release_region(), heap.total_bytes()), (0, None, 13 * PAGE));
 }
 
+#[test]
+fn memory_that_an_engine_had_before_was_taken_for_pages() {
+    // Against the contract of `new`, but harmless: nothing was taken from the pages.
+    let mut bytes = WholeRegions::default();
+    let own = memory(4);
+    // SAFETY: the memory is the engine's from here on.
+    unsafe { bytes.init(own, 4 * PAGE).unwrap() };
+    let mut heap = growing_out_of(bytes, frames(4));
+    assert_eq!((heap.trim(), heap.pages_taken(), heap.total_bytes()), (0, 0, 4 * PAGE));
+}
+
 /// Blocks of a burst, of which every hundredth stays live, 50 in a row: the pages that the heap had, and has after `trim`.
 fn pages_of_a_burst<A: ByteAllocator>(heap: &mut A, pages_used: impl Fn(&A) -> usize) -> (usize, usize) {
     let sizes = [40, 100, 24, 520, 64, 200, 1500, 16];

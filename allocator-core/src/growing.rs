@@ -1,10 +1,11 @@
 //! [`Growing`], a heap that gets more memory by itself.
 
 use core::alloc::Layout;
+use core::marker::PhantomData;
 use core::mem::MaybeUninit;
 use core::ptr::NonNull;
 
-use crate::address::Region;
+use crate::address::{Region, align_down};
 use crate::error::{AllocError, AllocResult};
 use crate::traits::{BaseAllocator, ByteAllocator, PageAllocator, initialized};
 
@@ -154,6 +155,8 @@ impl CallersRegions {
 pub struct Growing<A, P> {
     bytes: A,
     pages: P,
+    /// Invariant in both, so that blocks and pages of one type of allocator never go back through another.
+    invariant: PhantomData<fn(A, P) -> (A, P)>,
     growth: Growth,
     /// How many pages `bytes` has got from `pages`.
     taken: usize,
@@ -174,7 +177,9 @@ impl<A, P> Growing<A, P> {
     /// - For as long, whoever else can reach the page allocator (through a clone of the reference in `pages`, a lock, or
     ///   [`pages`](Self::pages)) gives back only pages that it got itself, and neither replaces nor moves the page
     ///   allocator, or one inside it.
-    /// - While the adapter is there, nobody else calls [`release_region`](ByteAllocator::release_region) of `bytes`.
+    /// - `bytes` has no memory yet. While the adapter is there, `bytes` gets memory only from the adapter and through it
+    ///   ([`init`](BaseAllocator::init), [`add_memory`](BaseAllocator::add_memory)), and nobody else calls
+    ///   [`release_region`](ByteAllocator::release_region) of it.
     ///
     /// # Examples
     ///
@@ -200,7 +205,7 @@ impl<A, P> Growing<A, P> {
     /// As for [`new`](Self::new).
     #[must_use]
     pub const unsafe fn with_growth(bytes: A, pages: P, growth: Growth) -> Self {
-        Self { bytes, pages, growth, taken: 0, callers: CallersRegions::new() }
+        Self { bytes, pages, invariant: PhantomData, growth, taken: 0, callers: CallersRegions::new() }
     }
 
     /// The byte allocator, for statistics.
@@ -329,12 +334,14 @@ impl<A: ByteAllocator, P: PageAllocator> Growing<A, P> {
     /// Takes the next region out of the byte allocator in which nothing is live; one of pages goes back to them.
     fn release_next(&mut self) -> Option<Released> {
         let region = self.bytes.release_region()?;
-        if self.callers.may_have(region) {
+        // What the byte allocator trimmed off is part of the run, too.
+        let start = align_down(region.start(), P::PAGE_SIZE);
+        let num_pages = (region.end() - start).div_ceil(P::PAGE_SIZE);
+        let Some(taken) = self.taken.checked_sub(num_pages).filter(|_| !self.callers.may_have(region)) else {
             return Some(Released::Callers(region));
-        }
-        let num_pages = region.size() / P::PAGE_SIZE;
-        self.give_back(region.start(), num_pages);
-        self.taken -= num_pages;
+        };
+        self.give_back(start, num_pages);
+        self.taken = taken;
         Some(Released::Pages(num_pages))
     }
 

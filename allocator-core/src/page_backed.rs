@@ -1,6 +1,7 @@
 //! [`PageBacked`], blocks out of pages.
 
 use core::alloc::Layout;
+use core::marker::PhantomData;
 use core::ptr::NonNull;
 
 use crate::address::{Region, address_of, pointer_at, widen};
@@ -64,6 +65,8 @@ use crate::traits::{BaseAllocator, ByteAllocator, PageAllocator, realloc_by_movi
 #[derive(Debug)]
 pub struct PageBacked<P> {
     pages: P,
+    /// Invariant in `P`, so that blocks of one type of page allocator never go back through another.
+    invariant: PhantomData<fn(P) -> P>,
     /// The pages of live blocks.
     used_pages: usize,
     /// What was handed over through this heap, and the page allocator has accepted: it cannot see what was trimmed off.
@@ -95,7 +98,7 @@ impl<P> PageBacked<P> {
     /// ```
     #[must_use]
     pub const unsafe fn new(pages: P) -> Self {
-        Self { pages, used_pages: 0, regions: RegionTable::new() }
+        Self { pages, invariant: PhantomData, used_pages: 0, regions: RegionTable::new() }
     }
 
     /// The page allocator, for statistics.
@@ -138,7 +141,12 @@ impl<P: PageAllocator> PageBacked<P> {
         if held.is_ok() {
             self.give_back(0, 1);
         }
-        other.ok().and_then(pointer_at).ok_or(AllocError::NoMemory)
+        let address = other.map_err(|_| AllocError::NoMemory)?;
+        pointer_at(address).ok_or_else(|| {
+            // Others who share the page allocator have freed the page at 0 meanwhile.
+            self.give_back(address, num_pages);
+            AllocError::NoMemory
+        })
     }
 
     /// Hands `region` to the page allocator with `give`, less what was trimmed off.

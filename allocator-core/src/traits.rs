@@ -81,6 +81,7 @@ pub trait BaseAllocator {
 /// - [`alloc_zeroed`](Self::alloc_zeroed) gives zeroes; [`realloc`](Self::realloc) keeps the contents and the
 ///   alignment, returns a pointer to the whole block even if it was given a narrowed one, and leaves the block alone
 ///   when it fails;
+/// - all of a block may be used, up to the [`usable_size`](Self::usable_size) of its layout;
 /// - a batch holds what so many calls of [`alloc`](Self::alloc) would return; a resize in place returns the same address;
 /// - a region that [`release_region`](Self::release_region) returns is one that was handed over; no live block lies in
 ///   it, and the allocator does not touch it any more;
@@ -240,9 +241,9 @@ pub unsafe trait ByteAllocator: BaseAllocator {
 
     /// Forgets a region in which nothing is live and returns it; `None` where there is none, or the engine cannot tell.
     ///
-    /// What is returned has the start and the size with which it was handed over, by one call of
-    /// [`init`](BaseAllocator::init) or [`add_memory`](BaseAllocator::add_memory); `total` is smaller by what that call
-    /// added. The memory is the caller's again, who may use it, or hand it over anew.
+    /// What is returned was handed over by one call of [`init`](BaseAllocator::init) or
+    /// [`add_memory`](BaseAllocator::add_memory): all of it, or what was left after ends were trimmed that did not suit the
+    /// allocator. `total` is smaller by what that call added. The memory is the caller's again, to use or to hand over anew.
     fn release_region(&mut self) -> Option<Region> {
         None
     }

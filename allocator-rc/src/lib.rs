@@ -24,8 +24,9 @@
 //!   `with_capacity_in` or `clone`: they call `handle_alloc_error`, which aborts, or panics without `std`. Where a pool may be
 //!   full, ask first, with `try_reserve` or `try_new_in`.
 //! - `shrink_to_fit`, `shrink_to` and `into_boxed_slice` have no fallible counterparts. Where memory is short, TLSF and buddy
-//!   engines make the block smaller in place, and a slab heap keeps it in its slot; but a block above the largest size class
-//!   that becomes one of a class needs a free slot. A hash map that shrinks takes a new table first, whatever the engine.
+//!   engines make the block smaller in place. A slab heap keeps it in its slot if the slot is aligned for its new class (with
+//!   fine classes one slot of 72 bytes in eight is aligned for 64); otherwise, and for a block above the largest size class
+//!   that becomes one of a class, it needs a free slot, and without one the program ends. A hash map that shrinks takes a new table first, whatever the engine.
 //! - The collections of `allocator-api2` and `hashbrown` link the crate `alloc`, and a program without `std` that does so
 //!   must name a `#[global_allocator]`, though nothing here calls it: one that hands out nothing will do.
 //! - The engine takes its place from the pool: the tables of TLSF are more than 7 KiB on 64 bits (the tour prints them),

@@ -24,6 +24,7 @@ pub unsafe trait Access {
     /// - `call` neither replaces nor moves the value, nor any part of it of which others hold blocks: no assignment, no
     ///   `mem::swap`.
     /// - `call` calls nothing that comes back to this same place: for an engine, only methods of the engine.
+    /// - `call` does not unwind. (The implementor may: where its lock panics, it unwinds or ends the program, and says which.)
     unsafe fn with_mut<T>(&self, call: impl FnOnce(&mut Self::Inner) -> T) -> T;
 }
 

@@ -104,3 +104,27 @@
 //! fn shared_by_threads<T: Sync>(_: T) {}
 //! shared_by_threads(Locked::new(std::rc::Rc::new(1)));
 //! ```
+//!
+//! # One engine with two locks
+//!
+//! A lock whose type can stand for another may not do the same for both:
+//!
+//! ```
+//! # use std::marker::PhantomData;
+//! # use allocator_shared::Locked;
+//! struct Lock<T>(PhantomData<T>);
+//!
+//! fn same(heap: Locked<u8, Lock<for<'a> fn(&'a ())>>) -> Locked<u8, Lock<for<'a> fn(&'a ())>> {
+//!     heap
+//! }
+//! ```
+//!
+//! ```compile_fail,E0308
+//! # use std::marker::PhantomData;
+//! # use allocator_shared::Locked;
+//! struct Lock<T>(PhantomData<T>);
+//!
+//! fn other(heap: Locked<u8, Lock<for<'a> fn(&'a ())>>) -> Locked<u8, Lock<fn(&'static ())>> {
+//!     heap
+//! }
+//! ```

@@ -51,7 +51,7 @@ impl Count for LocalCount {
         match self.0.get() {
             usize::MAX => false,
             count => {
-                self.0.set(count - 1);
+                self.0.set(count.saturating_sub(1));
                 count == 1
             }
         }
@@ -98,7 +98,7 @@ impl AtomicCount {
     #[inline]
     pub fn release_locked(&self) {
         let count = self.0.load(Relaxed);
-        self.0.store(if count >= Self::LIMIT { Self::SATURATED } else { count - 1 }, Relaxed);
+        self.0.store(if count >= Self::LIMIT { Self::SATURATED } else { count.saturating_sub(1) }, Relaxed);
     }
 
     /// How many references there are, at some moment; more than there can be once the count has saturated.

@@ -1,6 +1,8 @@
 //! [`Locked`], an engine behind a lock.
 
 use core::fmt;
+use core::marker::PhantomData;
+use core::mem;
 
 use allocator_core::{AllocResult, BaseAllocator};
 use lock_api::{Mutex, RawMutex};
@@ -65,7 +67,12 @@ pub enum DefaultLock {}
 /// frames.dealloc_pages(page, 1)?;
 /// # Ok::<(), allocator_core::AllocError>(())
 /// ```
-pub struct Locked<A, R = DefaultLock>(Mutex<R, A>);
+pub struct Locked<A, R = DefaultLock> {
+    engine: Mutex<R, A>,
+    /// Invariant in `R`, too: a lock may do different things for two types of which one can stand for the other, and then one
+    /// engine would have two locks.
+    lock: PhantomData<fn(R) -> R>,
+}
 
 #[cfg(target_has_atomic = "ptr")]
 impl<A> Locked<A> {
@@ -80,7 +87,7 @@ impl<A, R: RawMutex> Locked<A, R> {
     /// Puts an engine behind `lock`. A lock that is held already stays held, and every call waits. O(1).
     #[must_use]
     pub const fn with_lock(lock: R, engine: A) -> Self {
-        Self(Mutex::from_raw(lock, engine))
+        Self { engine: Mutex::from_raw(lock, engine), lock: PhantomData }
     }
 
     /// Calls `look` with the engine, under the lock: for statistics.
@@ -90,7 +97,7 @@ impl<A, R: RawMutex> Locked<A, R> {
     /// Where `look` or the lock panics. If `look` uses this same value, it waits for itself for ever, or panics, as the lock
     /// does.
     pub fn with<T>(&self, look: impl FnOnce(&A) -> T) -> T {
-        look(&self.0.lock())
+        look(&self.engine.lock())
     }
 
     /// Calls `change` with the engine, under the lock: for methods that the engine has beyond the traits.
@@ -105,7 +112,7 @@ impl<A, R: RawMutex> Locked<A, R> {
     /// - Memory that `change` hands to the engine lasts as long as any way to the engine, a leaked one included.
     /// - Where `change` calls `unsafe` methods of the engine, their contracts hold.
     pub unsafe fn with_mut<T>(&self, change: impl FnOnce(&mut A) -> T) -> T {
-        change(&mut self.0.lock())
+        change(&mut self.engine.lock())
     }
 
     /// The engine, where nobody shares the value. O(1), no lock.
@@ -113,7 +120,7 @@ impl<A, R: RawMutex> Locked<A, R> {
     /// Blocks that are still in use stay those of this engine: whoever swaps it for another gives them back to the one that
     /// they came from.
     pub fn get_mut(&mut self) -> &mut A {
-        self.0.get_mut()
+        self.engine.get_mut()
     }
 
     /// Takes the engine out, where nobody shares the value. O(1).
@@ -121,7 +128,7 @@ impl<A, R: RawMutex> Locked<A, R> {
     /// Blocks that are still in use stay those of this engine.
     #[must_use]
     pub fn into_inner(self) -> A {
-        self.0.into_inner()
+        self.engine.into_inner()
     }
 }
 
@@ -138,7 +145,7 @@ impl<A: BaseAllocator, R: RawMutex> Locked<A, R> {
     /// - The memory lasts as long as any way to the engine, a leaked reference included.
     pub unsafe fn init(&self, start: usize, size: usize) -> AllocResult {
         // SAFETY: passed on from the caller.
-        unsafe { self.0.lock().init(start, size) }
+        unsafe { self.engine.lock().init(start, size) }
     }
 
     /// Hands over a further region, `size` bytes from address `start`: as [`BaseAllocator::add_memory`] of the engine.
@@ -152,7 +159,7 @@ impl<A: BaseAllocator, R: RawMutex> Locked<A, R> {
     /// As for [`init`](Self::init).
     pub unsafe fn add_memory(&self, start: usize, size: usize) -> AllocResult {
         // SAFETY: passed on from the caller.
-        unsafe { self.0.lock().add_memory(start, size) }
+        unsafe { self.engine.lock().add_memory(start, size) }
     }
 }
 
@@ -163,7 +170,7 @@ unsafe impl<A, R: RawMutex> Access for Locked<A, R> {
 
     #[inline]
     unsafe fn with_mut<T>(&self, call: impl FnOnce(&mut A) -> T) -> T {
-        call(&mut self.0.lock())
+        without_unwinding(|| call(&mut self.engine.lock()))
     }
 }
 
@@ -171,4 +178,24 @@ impl<A, R> fmt::Debug for Locked<A, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Locked").finish_non_exhaustive()
     }
+}
+
+/// Calls `call`, and ends the program if it unwinds, as a lock that panics does: the traits of byte and page allocators promise
+/// that no method unwinds, and their callers are halfway through a change.
+#[inline]
+fn without_unwinding<T>(call: impl FnOnce() -> T) -> T {
+    struct AbortWhenDropped;
+
+    impl Drop for AbortWhenDropped {
+        #[cold]
+        fn drop(&mut self) {
+            // A panic while another one unwinds ends the program.
+            panic!("the lock of an allocator has panicked");
+        }
+    }
+
+    let abort = AbortWhenDropped;
+    let result = call();
+    mem::forget(abort);
+    result
 }

@@ -7,7 +7,7 @@ use core::mem::MaybeUninit;
 use core::ptr::NonNull;
 
 use allocator_buddy::BuddyByteAllocator;
-use allocator_core::address::widen;
+use allocator_core::address::{address_of, widen};
 use allocator_core::traits::realloc_by_moving;
 use allocator_core::{AllocError, AllocResult, BaseAllocator, ByteAllocator, Region, RegionTable};
 #[cfg(feature = "fine")]
@@ -94,8 +94,8 @@ const ENTRIES_IN_A_BACKING: usize = 4096;
 ///
 /// # Time complexity
 ///
-/// `alloc` and `dealloc` of a slot are O(1): a load, a store, a count, one test. On x86-64 that is 20 and 17 instructions,
-/// those that find the class of a layout unknown to the compiler included; with `FineClasses` 22 and 19 (`cargo run
+/// `alloc` and `dealloc` of a slot are O(1): a load, a store, a count, one test. On x86-64 that is 20 and 21 instructions,
+/// those that find the class of a layout unknown to the compiler included; with `FineClasses` 22 and 23 (`cargo run
 /// --release -p allocator-benches --bin instructions -- --only bytes/lifo-64`). `alloc` from an empty list is O(1), too,
 /// where a chunk of the class has sorted slots; otherwise it links the slots of a new chunk, at most [`SizeClasses::growth`]
 /// or what the backing gives beyond that, asks the backing, and adds to the tree: O(slots of a chunk + log(chunks)).
@@ -155,7 +155,7 @@ pub struct SlabByteAllocator<C: SizeClasses = PowerOfTwoClasses, B = BuddyByteAl
     /// The class that [`reclaim`](Self::reclaim) sorts next, and the address from which on it looks at chunks.
     next_to_reclaim: usize,
     sweep_from: usize,
-    classes: PhantomData<C>,
+    classes: PhantomData<fn(C, B) -> (C, B)>,
 }
 
 impl SlabByteAllocator {
@@ -249,7 +249,7 @@ impl<C: SizeClasses, B: ByteAllocator> SlabByteAllocator<C, B> {
     /// Makes a live slot of class `from` one of class `to`, where it is large and aligned enough. Returns whether it is.
     ///
     /// So a block that becomes smaller stays where it is when its new class has no slot. The slot is one of `to` until it is
-    /// sorted: then it returns to its chunk.
+    /// freed: then it returns to the slab whose chunk it lies in. Meanwhile `used` has all of it.
     #[cold]
     fn lend_slot(&mut self, from: usize, to: usize, slot: NonNull<u8>) -> bool {
         let slot_size = C::SLOT_SIZES[to];
@@ -258,37 +258,60 @@ impl<C: SizeClasses, B: ByteAllocator> SlabByteAllocator<C, B> {
             return false;
         }
         let Some(found) = self.chunks.find(slot.addr().get()) else { return false };
-        let is_own = self.chunks.get(found.id).class == ClassIndex::new(from);
+        let chunk_class = self.chunks.get(found.id).class;
+        let origin = if chunk_class == ClassIndex::new(from) { Origin::Own } else { Origin::Borrowed };
         let Ok([lender, borrower]) = self.slabs.as_mut().get_disjoint_mut([from, to]) else { return false };
+        if !borrower.can_exchange() || !lender.can_exchange() {
+            return false;
+        }
         borrower.set_slot_size(slot_size);
-        lender.lend_to(borrower, if is_own { Origin::Own } else { Origin::Borrowed });
+        lender.lend_to(borrower, origin, C::SLOT_SIZES[chunk_class.get()]);
         true
     }
 
-    /// Moves a block from a slot of one class to a slot of another, each given with the size that the block has there. Where
-    /// a smaller class has no slot, the block keeps its own, as one of that class.
+    /// Moves a block from a slot of one class to a slot of another. Where a smaller class has no slot, the block keeps its own,
+    /// as one of that class.
     ///
     /// # Safety
     ///
-    /// The block is live in a slot of the first class, and has the first size.
+    /// The block is live, with the layout given, which is one of the first class.
     #[inline]
     unsafe fn move_to_class(
         &mut self,
         ptr: NonNull<u8>,
-        (old, old_size): (usize, usize),
+        (old, old_layout): (usize, Layout),
         (new, new_size): (usize, usize),
     ) -> AllocResult<NonNull<u8>> {
         let Some(slot) = self.alloc_slot(new, new_size) else {
-            return self.keep_slot_of(ptr, (old, old_size), (new, new_size));
+            return self.keep_slot_of(ptr, (old, old_layout.size()), (new, new_size));
         };
-        let from = widen(ptr);
         // SAFETY: both slots are live, so they are apart, and each has at least the smaller of the two sizes.
-        unsafe { slot.copy_from_nonoverlapping(from, old_size.min(new_size)) };
-        let slab = &mut self.slabs.as_mut()[old];
-        slab.untrack_requested(old_size);
-        // SAFETY: passed on from the caller: the slot is one of this class; widened, the pointer reaches all of it.
-        unsafe { slab.dealloc(from) };
+        unsafe { slot.copy_from_nonoverlapping(widen(ptr), old_layout.size().min(new_size)) };
+        // SAFETY: passed on from the caller: the block is live, with this layout.
+        unsafe { self.dealloc(ptr, old_layout) };
         Ok(slot)
+    }
+
+    /// Takes a block back into the list of the slab whose chunk it lies in. With the arguments of `dealloc`, so that calling it
+    /// costs nothing where it is not called.
+    ///
+    /// # Safety
+    ///
+    /// As for [`dealloc`](ByteAllocator::dealloc); the layout is one of a class.
+    #[cold]
+    #[inline(never)]
+    unsafe fn dealloc_maybe_borrowed(&mut self, ptr: NonNull<u8>, layout: Layout) {
+        let Some(class) = C::class_of(layout) else { return };
+        self.slabs.as_mut()[class].untrack_requested(layout.size());
+        let found = self.chunks.find(address_of(ptr));
+        let of_chunk = found.map_or(class, |found| self.chunks.get(found.id).class.get());
+        match self.slabs.as_mut().get_disjoint_mut([class, of_chunk]) {
+            // SAFETY: passed on from the caller; the slot lies in a chunk of the other slab, which so has lent it; widened,
+            // the pointer reaches all of it.
+            Ok([borrower, lender]) => unsafe { borrower.return_to(lender, widen(ptr)) },
+            // SAFETY: passed on from the caller; as above.
+            Err(_) => unsafe { self.slabs.as_mut()[class].dealloc(widen(ptr)) },
+        }
     }
 
     /// A block that becomes smaller keeps its slot, which becomes one of its new class, where it can be.
@@ -372,6 +395,10 @@ unsafe impl<C: SizeClasses, B: ByteAllocator> ByteAllocator for SlabByteAllocato
         match C::class_of(layout) {
             Some(class) => {
                 let slab = &mut self.slabs.as_mut()[class];
+                if slab.borrowed_slots() != 0 {
+                    // SAFETY: passed on from the caller.
+                    return unsafe { self.dealloc_maybe_borrowed(ptr, layout) };
+                }
                 slab.untrack_requested(layout.size());
                 // SAFETY: the block fits the layout, so it is a slot of this class; widened, the pointer reaches all of it.
                 unsafe { slab.dealloc(widen(ptr)) };
@@ -389,7 +416,8 @@ unsafe impl<C: SizeClasses, B: ByteAllocator> ByteAllocator for SlabByteAllocato
     }
 
     fn used_bytes(&self) -> usize {
-        self.backing.large_bytes() + self.slabs().iter().map(Slab::used_bytes).sum::<usize>()
+        let slots = self.slabs().iter().map(|slab| slab.used_bytes() + slab.borrowed_excess());
+        self.backing.large_bytes() + slots.sum::<usize>()
     }
 
     fn available_bytes(&self) -> usize {
@@ -419,7 +447,7 @@ unsafe impl<C: SizeClasses, B: ByteAllocator> ByteAllocator for SlabByteAllocato
                 Ok(block)
             }
             // SAFETY: passed on from the caller; these are the classes of the two layouts.
-            (Some(old), Some(new)) => unsafe { self.move_to_class(ptr, (old, layout.size()), (new, new_size)) },
+            (Some(old), Some(new)) => unsafe { self.move_to_class(ptr, (old, layout), (new, new_size)) },
             // SAFETY: passed on from the caller.
             _ => unsafe { realloc_by_moving(self, ptr, layout, new_size) },
         }
@@ -445,6 +473,7 @@ unsafe impl<C: SizeClasses, B: ByteAllocator> ByteAllocator for SlabByteAllocato
                 self.track_requested_large(layout.size(), new_size);
                 Ok(block)
             }
+            // A slot of another class: the block would go on to take all of it, so that is `realloc`'s last resort.
             _ => Err(AllocError::NoMemory),
         }
     }
@@ -473,13 +502,13 @@ unsafe impl<C: SizeClasses, B: ByteAllocator> ByteAllocator for SlabByteAllocato
 
     unsafe fn dealloc_batch(&mut self, blocks: &[NonNull<u8>], layout: Layout) {
         match C::class_of(layout) {
-            Some(class) => {
+            Some(class) if self.slabs()[class].borrowed_slots() == 0 => {
                 let slab = &mut self.slabs.as_mut()[class];
                 slab.untrack_requested(layout.size().wrapping_mul(blocks.len()));
                 // SAFETY: the blocks fit the layout, so they are slots of this class; the rest is passed on.
                 unsafe { slab.dealloc_batch(blocks) };
             }
-            None => {
+            _ => {
                 for &block in blocks {
                     // SAFETY: passed on from the caller.
                     unsafe { self.dealloc(block, layout) };

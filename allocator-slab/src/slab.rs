@@ -72,16 +72,20 @@ pub struct Slab {
     total: usize,
     /// How often the slab took a slot back; as `allocs`.
     frees: usize,
+    /// How many slots of other slabs' chunks are this one's for now. All of them are live: a borrowed slot returns when it is
+    /// freed. In 32 bits, as `lent`, so that a slab has 12 words: the place of one in an array is quickly computed.
+    borrowed: u32,
+    /// How many slots of the chunks are another slab's for now: `total == slots of the chunks - lent + borrowed`.
+    lent: u32,
     /// `frees` at the moment when all free slots were sorted: while it stays, no further chunk can be wholly free.
     frees_when_sorted: usize,
     /// How many free slots are sorted.
     sorted: usize,
     /// How many chunks there are.
     chunks: usize,
-    /// How many slots of the chunks are another slab's for now, and how many slots of other slabs' chunks are this one's:
-    /// `total == slots of the chunks - lent + borrowed`.
-    lent: usize,
-    borrowed: usize,
+    /// By how many bytes the borrowed slots are larger than this slab's own:
+    /// `borrowed_excess == sum of (slot size of the lender - slot_size)` over them.
+    borrowed_excess: usize,
     /// The chunks, where the owner of the slab keeps a table of them.
     pub(crate) ring: ChunkRing,
 }
@@ -136,6 +140,7 @@ impl Slab {
             chunks: 0,
             lent: 0,
             borrowed: 0,
+            borrowed_excess: 0,
             requested: 0,
             ring: ChunkRing::EMPTY,
         }
@@ -262,11 +267,16 @@ impl Slab {
 
     /// Takes in a chunk of `slots` slots, all free. O(`slots`). The first slot is the first to be handed out.
     ///
+    /// # Panics
+    ///
+    /// When the slots have no size yet ([`unsized_slab`](Self::unsized_slab)).
+    ///
     /// # Safety
     ///
     /// The chunk has `slots` times the size of a slot, all of it writable and aligned for pointers, and nobody but the
     /// slab uses it from now on.
     pub unsafe fn grow(&mut self, chunk: NonNull<u8>, slots: usize) {
+        assert!(self.slot_size > 0, "the slots of this slab have no size");
         // SAFETY: passed on from the caller.
         unsafe { self.extend(chunk, slots) };
         self.chunks += 1;
@@ -366,36 +376,60 @@ impl Slab {
 
     /// How many slots other slabs have of this one's chunks.
     pub(crate) fn lent_slots(&self) -> usize {
-        self.lent
+        self.lent as usize
     }
 
-    /// How many slots this slab has of other slabs' chunks.
+    /// How many slots this slab has of other slabs' chunks. All of them are live.
+    #[inline]
     pub(crate) fn borrowed_slots(&self) -> usize {
-        self.borrowed
+        self.borrowed as usize
     }
 
-    /// Makes a live slot of this slab a live slot of `borrower`, for which it is large and aligned enough. `origin` says
-    /// whose chunk the slot lies in.
-    pub(crate) fn lend_to(&mut self, borrower: &mut Self, origin: Origin) {
-        debug_assert!(borrower.slot_size <= self.slot_size);
+    /// Whether the slab can count one more slot as borrowed or lent.
+    pub(crate) fn can_exchange(&self) -> bool {
+        self.lent < u32::MAX && self.borrowed < u32::MAX
+    }
+
+    /// By how many bytes the borrowed slots, all of them live, are larger than this slab's own.
+    pub(crate) fn borrowed_excess(&self) -> usize {
+        self.borrowed_excess
+    }
+
+    /// Makes a live slot of this slab a live slot of `borrower`, for which it is large and aligned enough. The slot has
+    /// `real_size` bytes: `origin` says whose chunk it lies in.
+    pub(crate) fn lend_to(&mut self, borrower: &mut Self, origin: Origin, real_size: usize) {
+        debug_assert!(borrower.slot_size <= self.slot_size && self.slot_size <= real_size);
         self.total -= 1;
         self.allocs = self.allocs.wrapping_sub(1);
         match origin {
             Origin::Own => self.lent += 1,
-            Origin::Borrowed => self.borrowed -= 1,
+            Origin::Borrowed => {
+                self.borrowed -= 1;
+                self.borrowed_excess -= real_size - self.slot_size;
+            }
         }
         borrower.total += 1;
         borrower.allocs = borrower.allocs.wrapping_add(1);
         borrower.borrowed += 1;
+        borrower.borrowed_excess += real_size - borrower.slot_size;
     }
 
-    /// Counts a free slot, which [`take_unsorted`](Self::take_unsorted) gave, as one of the slab whose chunk it lies in. The
-    /// caller sorts it next.
-    pub(crate) fn return_to(&mut self, lender: &mut Self) {
+    /// Takes a borrowed slot back, into the list of the slab whose chunk it lies in.
+    ///
+    /// # Safety
+    ///
+    /// The slot is a live one that this slab has borrowed of `lender`, and is not used any more; the pointer may be used to
+    /// write to it.
+    pub(crate) unsafe fn return_to(&mut self, lender: &mut Self, slot: NonNull<u8>) {
         self.total -= 1;
+        self.allocs = self.allocs.wrapping_sub(1);
         self.borrowed -= 1;
+        self.borrowed_excess -= lender.slot_size - self.slot_size;
         lender.total += 1;
+        lender.allocs = lender.allocs.wrapping_add(1);
         lender.lent -= 1;
+        // SAFETY: the slot is a live one of the lender's again; the rest is passed on from the caller.
+        unsafe { lender.dealloc(slot) };
     }
 
     /// Gives up a chunk that is wholly free.

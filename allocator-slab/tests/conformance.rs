@@ -13,8 +13,11 @@ fn options() -> ByteOptions {
     ByteOptions { shrink_may_fail: true, chunks_keep_their_size: true, ..ByteOptions::default() }
 }
 
-/// A buddy allocator gives powers of two, in which a few slots of another size leave a rest; TLSF leaves gaps before
-/// chunks that are aligned to their slots. In pools of 64 KiB that is so many percent at most.
+/// So many percent of a pool of 64 KiB may stay available where one byte is refused, as the backing wastes them:
+///
+/// - TLSF pads a chunk up to its alignment and does not give the padding to others: up to a slot of 4096 bytes beside each
+///   chunk of one such slot, depending on where the pool lies.
+/// - A buddy allocator gives powers of two, in which a few slots of another size leave a rest.
 fn leaving(percent: usize) -> ByteOptions {
     ByteOptions { most_left_over: percent, ..options() }
 }
@@ -42,7 +45,7 @@ allocator_conformance::byte_conformance!(default_parameters, SlabByteAllocator::
 allocator_conformance::byte_conformance!(
     over_tlsf,
     SlabByteAllocator::<PowerOfTwoClasses, _>::with_backing(TlsfByteAllocator::new()),
-    leaving(13)
+    leaving(50)
 );
 allocator_conformance::byte_conformance!(
     other_classes_over_buddy,
@@ -52,7 +55,7 @@ allocator_conformance::byte_conformance!(
 allocator_conformance::byte_conformance!(
     other_classes_over_tlsf,
     SlabByteAllocator::<ThreeQuarterClasses, _>::with_backing(TlsfByteAllocator::new()),
-    options()
+    leaving(10)
 );
 allocator_conformance::byte_conformance!(
     fine_classes_over_buddy,

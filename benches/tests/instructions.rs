@@ -61,8 +61,8 @@ fn never_more_of(slowest: usize, workload: &str, allocator: &str, most: &[(Actio
 /// Two instructions more than were counted when this was written are a change to look at.
 #[test]
 fn fast_paths_are_short() {
-    usually("bytes/lifo-64", "slab", [23, 19]);
-    usually("bytes/lifo-64", "slab-fine", [25, 21]);
+    usually("bytes/lifo-64", "slab", [23, 22]);
+    usually("bytes/lifo-64", "slab-fine", [25, 24]);
     usually("pages/hot-pair/4g", "radix", [28, 30]);
     usually("pages/hot-pair/4g", "buddy-pages", [28, 30]);
 }
@@ -74,8 +74,8 @@ const SLAB_FINE: u64 = 3000;
 
 #[test]
 fn the_worst_call_of_the_default_heap_is_bounded() {
-    // A `dealloc` of a slot has one path.
-    let small = [(Action::Alloc, SLAB), (Action::Free, 19), (Action::Realloc, SLAB)];
+    // A `dealloc` of a slot has one path, but for slots that a block kept when it became smaller.
+    let small = [(Action::Alloc, SLAB), (Action::Free, 22), (Action::Realloc, SLAB)];
     never_more("bytes/4-1024/10000-live-realloc", "slab", &small);
     // One of a large block is the buddy allocator's, which looks through a list of free blocks.
     let large = [(Action::Alloc, SLAB), (Action::Free, 470), (Action::Realloc, SLAB)];
@@ -84,7 +84,7 @@ fn the_worst_call_of_the_default_heap_is_bounded() {
 
 #[test]
 fn the_worst_call_of_the_heap_with_fine_classes_is_bounded() {
-    let most = [(Action::Alloc, SLAB_FINE), (Action::Free, 21), (Action::Realloc, SLAB_FINE)];
+    let most = [(Action::Alloc, SLAB_FINE), (Action::Free, 24), (Action::Realloc, SLAB_FINE)];
     never_more("bytes/fixed-64/10000-live", "slab-fine", &most[..2]);
     never_more("bytes/4-1024/10000-live-realloc", "slab-fine", &most);
     never_more("bytes/4-64k/300-live-realloc", "slab-fine", &most);

@@ -190,8 +190,12 @@ pub(crate) const fn most_tree_words(num_leaves: usize, node_words: &[usize; LEVE
     let mut len = num_leaves;
     let (mut words, mut level) = (0_usize, 0);
     loop {
-        let parents = (len + 6) / 8 + 1;
-        words = words.saturating_add(parents + len * node_words[level]);
+        // More leaves than there can be addresses for.
+        if level == LEVELS {
+            return usize::MAX;
+        }
+        let parents = len.saturating_add(6) / 8 + 1;
+        words = words.saturating_add(len.saturating_mul(node_words[level]).saturating_add(parents));
         if len == 1 {
             return words;
         }

@@ -82,3 +82,11 @@ fn a_run_freed_last_was_taken_again_though_lower_memory_had_come() {
         frames.validate().unwrap();
     }
 }
+
+#[test]
+fn metadata_for_absurdly_many_pages_ended_in_a_panic() {
+    for pages in [usize::MAX, usize::MAX / 2 + 3, usize::MAX - 511] {
+        assert!(RadixPageAllocator::<4096>::metadata_words(pages) > pages / 512);
+        assert!(allocator_pages::BuddyPageAllocator::<64>::metadata_words(pages) > pages / 512);
+    }
+}

@@ -16,9 +16,15 @@ impl<A, R: RawMutex> Locked<A, R> {
     /// Calls `call`, which is one method of the engine's traits, under the lock.
     #[inline]
     fn locked<T>(&self, call: impl FnOnce(&mut A) -> T) -> T {
-        // SAFETY: all callers are in this file, and their `call` is one method of the engine's traits: those of byte and page
-        // allocators call nothing back, and where those of an id allocator do, they wait for the lock.
+        // SAFETY: all callers are in this file, and their `call` is one method of the traits of byte and page allocators, which
+        // call nothing back and do not unwind. Where the lock unwinds, the program ends.
         unsafe { Access::with_mut(self, call) }
+    }
+
+    /// The same for ids, of which no memory depends: here a panic may unwind.
+    fn locked_ids<T>(&self, call: impl FnOnce(&mut A) -> T) -> T {
+        // SAFETY: as above; a method that calls back waits for the lock.
+        unsafe { self.with_mut(call) }
     }
 }
 
@@ -161,30 +167,30 @@ unsafe impl<A: PageAllocator, R: RawMutex> PageAllocator for &Locked<A, R> {
 
 impl<A: IdAllocator, R: RawMutex> IdAllocator for &Locked<A, R> {
     fn alloc_id(&mut self, count: usize, align_pow2: usize) -> AllocResult<usize> {
-        self.locked(|engine| engine.alloc_id(count, align_pow2))
+        self.locked_ids(|engine| engine.alloc_id(count, align_pow2))
     }
 
     fn dealloc_id(&mut self, start_id: usize, count: usize) -> AllocResult {
-        self.locked(|engine| engine.dealloc_id(start_id, count))
+        self.locked_ids(|engine| engine.dealloc_id(start_id, count))
     }
 
     fn is_allocated(&self, id: usize) -> bool {
-        self.locked(|engine| engine.is_allocated(id))
+        self.locked_ids(|engine| engine.is_allocated(id))
     }
 
     fn alloc_fixed_id(&mut self, id: usize) -> AllocResult {
-        self.locked(|engine| engine.alloc_fixed_id(id))
+        self.locked_ids(|engine| engine.alloc_fixed_id(id))
     }
 
     fn size(&self) -> usize {
-        self.locked(|engine| engine.size())
+        self.locked_ids(|engine| engine.size())
     }
 
     fn used(&self) -> usize {
-        self.locked(|engine| engine.used())
+        self.locked_ids(|engine| engine.used())
     }
 
     fn available(&self) -> usize {
-        self.locked(|engine| engine.available())
+        self.locked_ids(|engine| engine.available())
     }
 }

@@ -30,10 +30,6 @@ impl<C: SizeClasses, B: ByteAllocator> SlabByteAllocator<C, B> {
         self.or_reclaim(|heap| {
             if heap.chunks.take_sorted(&mut heap.slabs.as_mut()[class.get()]) { Ok(()) } else { heap.grow(class) }
         })
-        .or_else(|error| {
-            // Where no chunk went back, sorting may have brought slots home that other classes had borrowed.
-            if self.chunks.take_sorted(&mut self.slabs.as_mut()[class.get()]) { Ok(()) } else { Err(error) }
-        })
     }
 
     /// Adds slots to a class: behind its last chunk, where the backing has that memory, or in a further chunk. As many as the

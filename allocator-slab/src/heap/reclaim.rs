@@ -3,7 +3,7 @@
 use allocator_core::{AllocError, AllocResult, ByteAllocator};
 
 use super::SlabByteAllocator;
-use crate::chunk::{ChunkId, ClassIndex};
+use crate::chunk::ClassIndex;
 use crate::chunk_table::tree::Found;
 use crate::classes::SizeClasses;
 use crate::slab::Slab;
@@ -73,23 +73,10 @@ impl<C: SizeClasses, B: ByteAllocator> SlabByteAllocator<C, B> {
                 break;
             };
             last = Some(found);
-            let home = self.return_borrowed(class, found.id);
-            let slab = &mut self.slabs.as_mut()[home.get()];
+            let slab = &mut self.slabs.as_mut()[class.get()];
             // SAFETY: the slot was taken off a slab's list, and the chunk is the one that it lies in.
             self.wholly_free += usize::from(unsafe { self.chunks.sort(slot, found.id, slab) });
         }
-    }
-
-    /// Gives a free slot that a class has borrowed back to the class of the chunk that it lies in. Returns that class.
-    #[inline]
-    fn return_borrowed(&mut self, class: ClassIndex, id: ChunkId) -> ClassIndex {
-        let home = self.chunks.get(id).class;
-        if home != class
-            && let Ok([borrower, lender]) = self.slabs.as_mut().get_disjoint_mut([class.get(), home.get()])
-        {
-            borrower.return_to(lender);
-        }
-        home
     }
 
     /// Looks at up to `looks` chunks in the order of their addresses, from where it stopped the last time, and gives up to
@@ -207,7 +194,7 @@ impl<C: SizeClasses, B: ByteAllocator> SlabByteAllocator<C, B> {
         let before = self.backing.own_bytes();
         self.give_back(usize::MAX);
         let given_back = before - self.backing.own_bytes();
-        // The backing may lie over something itself, which is who gets the memory then.
+        // If the backing has a backing of its own, the memory goes on to that.
         given_back.max(self.backing.engine.trim())
     }
 }

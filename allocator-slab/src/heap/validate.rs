@@ -3,6 +3,7 @@
 use core::ptr::NonNull;
 
 use allocator_core::ByteAllocator;
+use allocator_core::error::ensure;
 
 use super::SlabByteAllocator;
 use crate::chunk::ClassIndex;
@@ -41,7 +42,7 @@ impl<C: SizeClasses, B: ByteAllocator> SlabByteAllocator<C, B> {
 
     /// Whether the slabs have the slots of their chunks, and the heap has the memory of those.
     fn validate_sizes(&self) -> Result<(), &'static str> {
-        let (mut slots, mut lent, mut borrowed) = (0, 0, 0);
+        let (mut slots, mut lent, mut borrowed, mut slab_bytes) = (0, 0, 0, 0);
         let mut bytes = self.chunks.block_bytes();
         for (class, (slab, &slot_size)) in self.slabs.as_ref().iter().zip(C::SLOT_SIZES).enumerate() {
             let of_class = self.chunks.iter().filter(|chunk| chunk.class == ClassIndex::new(class));
@@ -56,10 +57,14 @@ impl<C: SizeClasses, B: ByteAllocator> SlabByteAllocator<C, B> {
             )?;
             lent += slab.lent_slots();
             borrowed += slab.borrowed_slots();
+            slab_bytes += slab.total_slots() * slot_size + slab.borrowed_excess();
+            ensure(slab.borrowed_slots() <= slab.used_slots(), "a slab has borrowed slots that are free")?;
             ensure(slab.used_slots() <= slab.total_slots(), "a slab has more slots in use than it has")?;
             slots += slots_of_class;
             bytes += slots_of_class * slot_size;
         }
+        let of_chunks = bytes - self.chunks.block_bytes();
+        ensure(slab_bytes == of_chunks, "the slots of the slabs have not the size of the chunks")?;
         let all = self.chunks.iter().map(|chunk| usize::from(chunk.slots)).sum::<usize>();
         ensure(slots == all, "a chunk is of no class")?;
         ensure(lent == borrowed, "the slots that slabs have lent are not those that slabs have borrowed")?;
@@ -100,24 +105,18 @@ impl<C: SizeClasses, B: ByteAllocator> SlabByteAllocator<C, B> {
         slots: impl Iterator<Item = NonNull<u8>>,
         most: usize,
     ) -> Result<usize, &'static str> {
-        let (mut count, mut borrowed) = (0, 0);
+        let mut count = 0;
         for slot in slots {
             count += 1;
             ensure(count <= most, "a list of free slots has no end")?;
             let found = self.chunks.find(slot.addr().get()).ok_or("a free slot lies below all chunks")?;
             let chunk = self.chunks.get(found.id);
             let offset = slot.addr().get() - chunk.address();
-            borrowed += usize::from(chunk.class != class);
-            let may_borrow = self.slabs.as_ref()[class.get()].borrowed_slots();
-            ensure(borrowed <= may_borrow, "a free slot lies in a chunk of another class")?;
-            let slot_size = C::SLOT_SIZES[chunk.class.get()];
+            ensure(chunk.class == class, "a free slot lies in a chunk of another class")?;
+            let slot_size = C::SLOT_SIZES[class.get()];
             ensure(offset / slot_size < usize::from(chunk.slots), "a free slot lies behind its chunk")?;
             ensure(offset.is_multiple_of(slot_size), "a free slot lies between two")?;
         }
         Ok(count)
     }
-}
-
-fn ensure(holds: bool, otherwise: &'static str) -> Result<(), &'static str> {
-    if holds { Ok(()) } else { Err(otherwise) }
 }
