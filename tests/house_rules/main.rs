@@ -16,8 +16,21 @@ mod tokens;
 use imports::{circles, describe, imports, table_faults};
 use repository::{Crate, crates};
 
-/// Metaphors that the design has plain words for.
-const UNWANTED: [&str; 5] = ["told", "shelf", "shelve", "stock", "in_vain"];
+/// Metaphors and names that the design has plain words for.
+const UNWANTED: [&str; 12] = [
+    "told",
+    "shelf",
+    "shelve",
+    "stock",
+    "restack",
+    "in_vain",
+    "scribble",
+    "sensible",
+    "by_address",
+    "Hierarchy",
+    "hull",
+    "misuse",
+];
 
 /// What `faults` finds in the crates, as one message.
 fn faulty(crates: &[Crate], faults: impl Fn(&Crate) -> Vec<String>) -> String {

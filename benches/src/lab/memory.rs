@@ -22,7 +22,7 @@ impl Memory {
     #[must_use]
     pub fn new(size: usize) -> Self {
         let size = size.next_power_of_two().max(PAGE_SIZE);
-        let layout = Layout::from_size_align(size, size).expect("a pool of a sensible size");
+        let layout = Layout::from_size_align(size, size).expect("a pool that the address space has room for");
         // SAFETY: the size is not 0.
         let start = NonNull::new(unsafe { alloc(layout) }).unwrap_or_else(|| handle_alloc_error(layout));
         // SAFETY: so many bytes were just allocated.

@@ -95,7 +95,8 @@ impl PageHeap for BuddyHeap {
         if bytes > Self::MOST_BYTES {
             return Err("it writes into the pages, which are more than this machine should give".to_owned());
         }
-        let layout = Layout::from_size_align(bytes, bytes.next_power_of_two().min(1 << 30)).expect("a sensible size");
+        let layout = Layout::from_size_align(bytes, bytes.next_power_of_two().min(1 << 30))
+            .expect("a size that the address space has room for");
         // SAFETY: the size is not 0.
         let start = NonNull::new(unsafe { alloc(layout) }).ok_or("there is not so much memory")?;
         let mut heap = buddy_system_allocator::Heap::new();
