@@ -116,9 +116,9 @@ const ENTRIES_IN_A_BACKING: usize = 4096;
 /// - The request that finds memory short pays for getting it back, unless `reclaim` ran ahead of it.
 /// - A backing that puts headers on its blocks may accept a region in which no slot finds room beside one.
 /// - A block that becomes smaller moves to a slot of its new class. Where memory is short and there is none, it keeps its
-///   slot, which counts as one of the new class until the heap sorts it. That fails only for a large block that comes to be
-///   one of a class, and with `FineClasses` for a slot that is not as aligned as those of the new class; the block is then
-///   still the caller's, as it was.
+///   slot, all of which stays used until the block is freed. That fails for a large block that comes to be one of a class,
+///   and with `FineClasses` for a slot that is not as aligned as those of the new class (from 72 to 64 bytes: seven slots
+///   in eight); the block is then still the caller's, as it was.
 ///
 /// # Examples
 ///
