@@ -156,13 +156,16 @@ pub struct Growing<A, P> {
     bytes: A,
     pages: P,
     /// Invariant in both, so that blocks and pages of one type of allocator never go back through another.
-    invariant: PhantomData<fn(A, P) -> (A, P)>,
+    invariant: PhantomData<Invariant<(A, P)>>,
     growth: Growth,
     /// How many pages `bytes` has got from `pages`.
     taken: usize,
     /// What `bytes` has got from the caller.
     callers: CallersRegions,
 }
+
+/// Takes and returns a `T`, so that no `T` can stand for another.
+type Invariant<T> = fn(T) -> T;
 
 impl<A, P> Growing<A, P> {
     /// A heap of `bytes` that grows out of `pages` by [`Growth::DEFAULT`]. O(1).

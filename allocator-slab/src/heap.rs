@@ -155,8 +155,11 @@ pub struct SlabByteAllocator<C: SizeClasses = PowerOfTwoClasses, B = BuddyByteAl
     /// The class that [`reclaim`](Self::reclaim) sorts next, and the address from which on it looks at chunks.
     next_to_reclaim: usize,
     sweep_from: usize,
-    classes: PhantomData<fn(C, B) -> (C, B)>,
+    classes: PhantomData<Invariant<(C, B)>>,
 }
+
+/// Takes and returns a `T`, so that no `T` can stand for another.
+type Invariant<T> = fn(T) -> T;
 
 impl SlabByteAllocator {
     /// An empty heap of the default parameters: seven classes of powers of two, over a buddy allocator.
