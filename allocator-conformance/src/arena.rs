@@ -20,7 +20,7 @@ use crate::config::{Outcome, ensure};
 pub(super) struct Arena {
     base: NonNull<u8>,
     layout: Layout,
-    /// What was handed over, in the order of handing over.
+    /// The regions, in the order in which the suite handed them over.
     regions: Vec<Range<usize>>,
 }
 
@@ -160,7 +160,7 @@ impl Drop for Arena {
     }
 }
 
-/// How a region is handed over.
+/// The method by which the suite hands over a region.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum AddBy {
     Init,
@@ -171,7 +171,7 @@ impl AddBy {
     pub(super) const BOTH: [Self; 2] = [Self::Init, Self::AddMemory];
 }
 
-/// Whether the range is a sane part of the address space: the suite must not trip over an allocator's nonsense.
+/// The range of `size` bytes from `address`. An allocator's answer that reaches past the address space is a violation.
 pub(super) fn extent(address: usize, size: usize) -> Outcome<Range<usize>> {
     let end = address.checked_add(size);
     ensure!(end.is_some(), "{size:#x} bytes at address {address:#x} reach past the end of the address space");

@@ -27,7 +27,7 @@ macro_rules! ensure {
 }
 pub(super) use ensure;
 
-/// What a call was, for messages; written only when a message needs it.
+/// The description of a call, for messages. It is formatted only when a message needs it.
 pub(super) type Call<'a> = &'a dyn fmt::Display;
 
 /// A [`Call`] that can be bound to a name, as `format_args!` cannot before Rust 1.89.
@@ -47,7 +47,7 @@ impl<F: Fn(&mut fmt::Formatter<'_>) -> fmt::Result> fmt::Display for Text<F> {
     }
 }
 
-/// Lists of cases are gone through in steps of this: Miri has time for some of them only.
+/// The checks take every `STRIDE`-th case of a long list: Miri has time for some of them only.
 pub(super) const STRIDE: usize = if cfg!(miri) { 3 } else { 1 };
 
 /// How the random parts of the suite run.
@@ -152,11 +152,11 @@ pub struct Violation {
     pub check: &'static str,
     /// The call into the allocator that showed it, counted from the start of the check.
     pub step: usize,
-    /// What was promised, and what happened.
+    /// The promise, and what the allocator did instead.
     pub what: String,
-    /// What to run the check with to see it again.
+    /// The configuration that shows the violation again.
     pub config: Config,
-    /// What to tell `cargo test` to run: the path of the test, or the name of the check where no test is running.
+    /// The argument for `cargo test`: the path of the test, or the name of the check where no test is running.
     pub test: String,
 }
 

@@ -32,7 +32,7 @@ impl<'a, A, O, T> Fixture<'a, A, O, T> {
         Self { make, config, options, step, terrain, rng: SmallRng::seed_from_u64(config.seed) }
     }
 
-    /// As many steps as a random program takes here: a fraction of what was asked for where a check runs many programs.
+    /// The number of steps of a random program: those of the configuration, over `share` where a check runs many programs.
     pub(super) fn steps(&self, share: usize) -> usize {
         self.config.steps.div_ceil(share)
     }

@@ -33,7 +33,7 @@ pub(crate) fn batches<A: ByteAllocator>(fixture: &mut Fixture<'_, A>) -> Outcome
     shadow.finish()
 }
 
-/// Gives blocks back: some alone, some together, whichever way they came, all in the end.
+/// Gives all blocks back, some alone and some together, in whichever way they came.
 fn give_back_in_parts<A: ByteAllocator>(shadow: &mut Shadow<'_, A>) -> Outcome {
     while let Some(block) = shadow.any_block() {
         match shadow.rng.random_range(0..4) {
@@ -52,7 +52,7 @@ fn give_back_in_parts<A: ByteAllocator>(shadow: &mut Shadow<'_, A>) -> Outcome {
     Ok(())
 }
 
-/// As many blocks fit into a pool with batches as without, and what came one by one can go in batches.
+/// As many blocks fit into a pool with batches as without, and blocks that came one by one can go in batches.
 pub(crate) fn batches_in_a_full_pool<A: ByteAllocator>(fixture: &mut Fixture<'_, A>) -> Outcome {
     let sizes = fill_sizes(fixture);
     for size in sizes {

@@ -54,9 +54,9 @@ fn room_after_free<A: ByteAllocator>(shadow: &mut Shadow<'_, A>, layout: Layout)
     Ok(())
 }
 
-/// As many blocks of each size as a fresh allocator has room for, round after round. Between two fills the largest block
-/// is taken once, for which an allocator that keeps free memory sorted by size has to put all of it together again: what
-/// is missing then has been lost.
+/// Fills the pool with blocks of each size, round after round: each time there must be as many as in a fresh allocator.
+/// Between two fills it takes the largest block once. An allocator that keeps free memory sorted by size must merge all of it
+/// for that; a block that does not fit any more shows lost memory.
 pub(crate) fn refill<A: ByteAllocator>(fixture: &mut Fixture<'_, A>) -> Outcome {
     let pool = fixture.middle().len();
     let rounds = if cfg!(miri) { 1 } else { 3 };
@@ -147,7 +147,7 @@ pub(crate) fn counted_once<A: ByteAllocator>(fixture: &mut Fixture<'_, A>) -> Ou
     shadow.finish()
 }
 
-/// Whether each live block has raised `used` by its own rounding and header at most, and not by what lies beside it.
+/// Checks that each live block has raised `used` by at most its own rounding and header, whatever lies beside it.
 fn charged_for_itself<A: ByteAllocator>(shadow: &Shadow<'_, A>) -> Outcome {
     for (address, block @ &Block { layout, usable, .. }) in shadow.live() {
         let charge = shadow.charge(block);
@@ -160,7 +160,7 @@ fn charged_for_itself<A: ByteAllocator>(shadow: &Shadow<'_, A>) -> Outcome {
     Ok(())
 }
 
-/// Where one byte is refused, hardly anything is available, in a small pool and in a large one.
+/// Where the allocator refuses one byte, hardly anything is available, in a small pool and in a large one.
 pub(crate) fn nothing_left_over<A: ByteAllocator>(fixture: &mut Fixture<'_, A>) -> Outcome {
     let (middle, span) = (fixture.middle(), fixture.arena().span());
     let small = middle.start..middle.start + fixture.options.min_first_region.max(64 << 10).min(middle.len());

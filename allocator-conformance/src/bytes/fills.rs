@@ -26,7 +26,7 @@ pub(super) fn fill<A: ByteAllocator>(shadow: &mut Shadow<'_, A>, layout: Layout)
     Ok(count)
 }
 
-/// How large a block each of these regions together can serve at first: found on fresh allocators.
+/// The largest block that a fresh allocator with these regions can serve, found by trying.
 pub(super) fn largest_block<A: ByteAllocator>(
     fixture: &mut Fixture<'_, A>,
     regions: &[Range<usize>],

@@ -13,7 +13,7 @@ use allocator_core::ByteAllocator;
 
 pub(super) type Fixture<'a, A> = crate::fixture::Fixture<'a, A, ByteOptions, Arena>;
 
-/// Memory for one check, aligned to its size, so that a power-of-two range of it is one block for a buddy.
+/// Memory for one check, aligned to its size, so that an aligned power-of-two part of it is one block for a buddy.
 #[expect(clippy::extra_unused_type_parameters, reason = "the table of checks calls all three alike")]
 pub(super) fn terrain<A>(options: &ByteOptions) -> Arena {
     let first = options.min_first_region.max(if cfg!(miri) { 16 << 10 } else { 256 << 10 }).next_power_of_two();
@@ -21,7 +21,7 @@ pub(super) fn terrain<A>(options: &ByteOptions) -> Arena {
 }
 
 impl<A: ByteAllocator> Fixture<'_, A> {
-    /// A fresh allocator without memory. The one before is gone, which the borrow checker sees to.
+    /// A fresh allocator without memory. The previous one is gone: it borrowed the fixture.
     pub(super) fn empty(&mut self) -> Shadow<'_, A> {
         self.terrain.reset();
         Shadow::new((self.make)(), &mut self.terrain, self.step, self.options, SmallRng::from_rng(&mut self.rng))

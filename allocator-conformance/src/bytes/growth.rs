@@ -93,7 +93,7 @@ fn clear<A: ByteAllocator>(shadow: &mut Shadow<'_, A>, region: &Range<usize>) ->
     blocks.into_iter().try_for_each(|block| shadow.dealloc(block))
 }
 
-/// Takes back regions until there is none to be had; returns them.
+/// Takes back regions until the allocator returns none; returns them.
 fn release_all<A: ByteAllocator>(shadow: &mut Shadow<'_, A>) -> Outcome<Vec<Range<usize>>> {
     let mut released = Vec::new();
     while let Some(region) = shadow.release_region()? {

@@ -5,12 +5,12 @@ use std::vec::Vec;
 
 use crate::config::STRIDE;
 
-/// The layout of a size and an alignment that the suite knows to be sane.
+/// The layout of a size and an alignment that the caller knows to make one.
 pub(super) fn layout(size: usize, align: usize) -> Layout {
     Layout::from_size_align(size, align).expect("the suite asks for sane layouts")
 }
 
-/// Layouts that exist, and that no pool of the fixture can serve or hardly any.
+/// Valid layouts that no pool of the fixture can serve, or hardly any.
 pub(super) fn hostile_shapes() -> Vec<Layout> {
     let mut shapes = Vec::new();
     for bits in [0, 3, 6, 12, 16, 20, 26, usize::BITS - 4, usize::BITS - 3, usize::BITS - 2] {

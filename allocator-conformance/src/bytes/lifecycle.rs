@@ -17,7 +17,7 @@ pub(crate) fn before_init<A: ByteAllocator>(fixture: &mut Fixture<'_, A>) -> Out
     shadow.finish()
 }
 
-/// Nothing can be had, zeroed or not, and no layout makes anything panic.
+/// The allocator serves no request, zeroed or not, and panics on no layout.
 fn refuses_everything<A: ByteAllocator>(shadow: &mut Shadow<'_, A>) -> Outcome {
     let ordinary =
         [(1, 1), (0, 1), (0, 4096), (64, 64), (4096, 4096), (100_000, 8)].map(|(size, align)| layout(size, align));
@@ -85,7 +85,7 @@ pub(crate) fn absurd_regions<A: ByteAllocator>(fixture: &mut Fixture<'_, A>) -> 
     Ok(())
 }
 
-/// Regions that hold nothing or do not exist, `(start, size)`. None of them may ever be touched.
+/// Regions that hold nothing or do not exist, `(start, size)`. The allocator must touch none of them.
 fn absurd_regions_near(address: usize) -> Vec<(usize, usize)> {
     let mut absurd = std::vec![(0, 0), (0, 1), (1, 1), (usize::MAX, 0), (usize::MAX - 3, 3)];
     absurd.extend([0, 1, 3].map(|size| (address, size)));

@@ -146,7 +146,7 @@ fn random_batch<A: ByteAllocator>(shadow: &mut Shadow<'_, A>, block: usize, pool
     }
 }
 
-/// The churn of [`random_mixed`], for checks that need a pool which has seen much.
+/// The random calls of [`random_mixed`], for checks that need a pool which has been used for long.
 pub(super) fn churn<A: ByteAllocator>(shadow: &mut Shadow<'_, A>, steps: usize, pool: usize) -> Outcome {
     for draw in [draw_mixed, draw_border, draw_aligned, draw_large, draw_tiny] {
         run_steps(shadow, steps.div_ceil(5), pool, draw)?;

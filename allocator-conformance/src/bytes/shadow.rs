@@ -29,11 +29,11 @@ mod resizing;
 pub(super) struct Block {
     /// What the allocator returned; everything that is read or written goes through it.
     pub(super) ptr: NonNull<u8>,
-    /// What was last asked for.
+    /// The layout that the caller last asked for.
     pub(super) layout: Layout,
     /// The usable bytes, at least 1; all of them hold the pattern.
     pub(super) usable: usize,
-    /// Where it is written down by how much the block has raised `used`.
+    /// The account that says by how much the block has raised `used`.
     account: AccountId,
     /// Which pattern the block holds.
     pattern: usize,
@@ -46,16 +46,16 @@ pub(super) struct Stats {
     pub(super) available: usize,
 }
 
-/// What is known of an allocator's `realloc_in_place`.
+/// What the shadow has seen of the allocator's `realloc_in_place`.
 #[derive(Clone, Default)]
 struct InPlace {
-    /// Whether it was served.
+    /// Whether the allocator has served any request.
     served: bool,
-    /// A request that an allocator which serves any must serve, and that was refused.
+    /// A request that the allocator refused, and must serve if it serves any.
     refused: Option<String>,
 }
 
-/// An allocator under test and what must be true of it.
+/// An allocator under test, and the state that it must be in.
 ///
 /// Every call goes through the shadow, which counts it as a step.
 pub(super) struct Shadow<'a, A> {
@@ -127,7 +127,7 @@ impl<'a, A: ByteAllocator> Shadow<'a, A> {
         self.arena
     }
 
-    /// For a program that is to be run on the allocator without the shadow, to which nothing is live.
+    /// The allocator itself, for a program that runs without the shadow while nothing is live.
     pub(super) fn allocator_and_arena(&mut self) -> (&mut A, &Arena) {
         (&mut self.allocator, self.arena)
     }
@@ -163,8 +163,8 @@ impl<'a, A: ByteAllocator> Shadow<'a, A> {
         self.live.range(..=at).next_back().or_else(|| self.live.range(at..).next()).map(|(&address, _)| address)
     }
 
-    /// A pointer to a live block that may reach only what was asked for, as one that was a `Box` or a reference in
-    /// between.
+    /// A pointer to a live block that may reach only the bytes that the caller asked for, as one that was a `Box` or a
+    /// reference in between.
     pub(super) fn narrowed(&self, address: usize) -> NonNull<u8> {
         let block = self.block(address);
         // SAFETY: the block is live, was filled, and nobody else refers to it.
@@ -189,7 +189,7 @@ impl<'a, A: ByteAllocator> Shadow<'a, A> {
         Ok(())
     }
 
-    /// Takes up the new statistics if they make sense.
+    /// Checks the new statistics, and stores them.
     fn check_statistics(&mut self, call: Call<'_>) -> Outcome {
         let stats = self.stats();
         let Stats { total, used, available } = stats;
@@ -202,12 +202,12 @@ impl<'a, A: ByteAllocator> Shadow<'a, A> {
         Ok(())
     }
 
-    /// Gives the first region with `init`, which must be taken.
+    /// Gives the first region with `init`, which the allocator must accept.
     pub(super) fn give_first(&mut self, region: Range<usize>) -> Outcome {
         self.give(AddBy::Init, region)
     }
 
-    /// Gives a further region with `add_memory`, which must be taken.
+    /// Gives a further region with `add_memory`, which the allocator must accept.
     pub(super) fn give_more(&mut self, region: Range<usize>) -> Outcome {
         self.give(AddBy::AddMemory, region)
     }
@@ -233,7 +233,7 @@ impl<'a, A: ByteAllocator> Shadow<'a, A> {
         Ok(())
     }
 
-    /// Offers a region that must be refused with this error, without a change. It may lie anywhere.
+    /// Offers a region that the allocator must refuse with this error, without a change. It may lie anywhere.
     pub(super) fn refuse(&mut self, how: AddBy, start: usize, size: usize, error: AllocError) -> Outcome {
         let call = call!("{how:?} of {size:#x} bytes at {start:#x}");
         let result = self.call_add(how, start, size);
@@ -261,7 +261,7 @@ impl<'a, A: ByteAllocator> Shadow<'a, A> {
         self.admit(call!("alloc of {layout:?}"), result, layout)
     }
 
-    /// Asks for a block that must be had.
+    /// Asks for a block that the allocator must have.
     pub(super) fn must_alloc(&mut self, layout: Layout) -> Outcome<usize> {
         let block = self.alloc(layout)?;
         block.ok_or_else(|| format!("alloc of {layout:?}: no memory, while statistics are {:?}", self.stats()))
@@ -280,7 +280,7 @@ impl<'a, A: ByteAllocator> Shadow<'a, A> {
         self.admit(call!("alloc_zeroed of {layout:?}"), result, layout)
     }
 
-    /// Takes up a block that was handed out, or the refusal of one.
+    /// Checks the answer to a request, and stores the block if there is one.
     fn admit(&mut self, call: Call<'_>, result: AllocResult<NonNull<u8>>, layout: Layout) -> Outcome<Option<usize>> {
         let ptr = match result {
             Ok(ptr) => ptr,
@@ -377,7 +377,7 @@ impl<'a, A: ByteAllocator> Shadow<'a, A> {
         closed.map_err(|what| format!("{call}: {what}"))
     }
 
-    /// Gives all blocks back in random order; nothing may be used then.
+    /// Gives all blocks back in random order; `used` must then be 0.
     pub(super) fn dealloc_all(&mut self) -> Outcome {
         let mut addresses: std::vec::Vec<usize> = self.live.keys().copied().collect();
         addresses.shuffle(&mut self.rng);
@@ -387,7 +387,7 @@ impl<'a, A: ByteAllocator> Shadow<'a, A> {
         Ok(())
     }
 
-    /// Ends a check: everything is given back, and nothing but the regions was written.
+    /// Ends a check: gives all blocks back, and checks that the allocator wrote to nothing but the regions.
     pub(super) fn finish(mut self) -> Outcome {
         self.dealloc_all()?;
         self.arena.check_guards()

@@ -9,7 +9,7 @@ use rand::rngs::SmallRng;
 
 pub(super) type Fixture<'a, A> = crate::fixture::Fixture<'a, A, IdOptions, ()>;
 
-/// Ids need no memory.
+/// No memory: ids need none.
 pub(super) fn terrain<A>(_: &IdOptions) {}
 
 impl<A: IdAllocator> Fixture<'_, A> {

@@ -12,7 +12,7 @@ use crate::config::{Call, Outcome, call, ensure};
 use crate::runs::Runs;
 use allocator_core::{AllocError, IdAllocator};
 
-/// An allocator under test and the ids as they must be.
+/// An allocator under test, and the state that each id must be in.
 ///
 /// Every call goes through the shadow, which counts it as a step.
 pub(super) struct Shadow<'a, A> {
@@ -108,7 +108,7 @@ impl<'a, A: IdAllocator> Shadow<'a, A> {
         })
     }
 
-    /// Asks for a run; `None` when there is none, which the shadow knows better.
+    /// Asks for a run; `None` if the allocator refuses. The shadow checks whether it may.
     pub(super) fn alloc(&mut self, count: usize, align: usize) -> Outcome<Option<usize>> {
         let call = call!("alloc_id({count}, {align})");
         self.next_step();
@@ -139,13 +139,13 @@ impl<'a, A: IdAllocator> Shadow<'a, A> {
         }
     }
 
-    /// Asks for a run that must be had.
+    /// Asks for a run that the allocator must have.
     pub(super) fn must_alloc(&mut self, count: usize, align: usize) -> Outcome<usize> {
         let run = self.alloc(count, align)?;
         run.ok_or_else(|| format!("alloc_id({count}, {align}): NoMemory, with {} of {} used", self.used, self.size()))
     }
 
-    /// Asks for a certain id. Whether it was had.
+    /// Asks for a certain id. Returns whether the allocator gave it.
     pub(super) fn alloc_fixed(&mut self, id: usize) -> Outcome<bool> {
         let call = call!("alloc_fixed_id({id})");
         self.next_step();
@@ -164,7 +164,7 @@ impl<'a, A: IdAllocator> Shadow<'a, A> {
         Ok(result.is_ok())
     }
 
-    /// Gives ids back, rightly or wrongly. Whether they were taken back.
+    /// Gives ids back, rightly or wrongly. Returns whether the allocator accepted them.
     pub(super) fn dealloc(&mut self, start: usize, count: usize) -> Outcome<bool> {
         let call = call!("dealloc_id({start}, {count})");
         self.next_step();

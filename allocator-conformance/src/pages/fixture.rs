@@ -14,8 +14,8 @@ use allocator_core::PageAllocator;
 
 pub(super) type Fixture<'a, A> = crate::fixture::Fixture<'a, A, PageOptions, Arena>;
 
-/// Pages for one check, aligned to their size so that it is known which alignments fit. Large pages cost address space
-/// only, since nothing fills them.
+/// Pages for one check, aligned to their size, so that the checks know which alignments fit. Large pages cost only address
+/// space, as nothing fills them.
 pub(super) fn terrain<A: PageAllocator>(_: &PageOptions) -> Arena {
     let (pages, most) = if cfg!(miri) { (64, 1 << 20) } else { (512, 256 << 20) };
     let size = (pages * A::PAGE_SIZE).min(most).max(32 * A::PAGE_SIZE);
@@ -23,7 +23,7 @@ pub(super) fn terrain<A: PageAllocator>(_: &PageOptions) -> Arena {
 }
 
 impl<A: PageAllocator> Fixture<'_, A> {
-    /// A fresh allocator without memory. The one before is gone, which the borrow checker sees to.
+    /// A fresh allocator without memory. The previous one is gone: it borrowed the fixture.
     pub(super) fn empty(&mut self) -> Shadow<'_, A> {
         self.terrain.reset();
         Shadow::new((self.make)(), &mut self.terrain, self.step, self.options, SmallRng::from_rng(&mut self.rng))

@@ -125,7 +125,7 @@ pub(crate) fn bad_parameters<A: PageAllocator>(fixture: &mut Fixture<'_, A>) -> 
     shadow.finish()
 }
 
-/// The shadow knows the right answers; here is what to ask.
+/// The requests; the shadow knows the right answers.
 fn refuse_bad_parameters<A: PageAllocator>(shadow: &mut Shadow<'_, A>) -> Outcome {
     let page = A::PAGE_SIZE;
     let free = shadow.free_pages().first().map_or(shadow.address(0), |&first| shadow.address(first));

@@ -98,7 +98,7 @@ pub(crate) fn largest_fits_again<A: PageAllocator>(fixture: &mut Fixture<'_, A>)
     Ok(())
 }
 
-/// How long a run these regions can serve at first: found on fresh allocators.
+/// The longest run that a fresh allocator with these regions can serve, found by trying.
 fn largest_run<A: PageAllocator>(fixture: &mut Fixture<'_, A>, regions: &[core::ops::Range<usize>]) -> Outcome<usize> {
     let total = fixture.with_regions(regions)?.total();
     let (mut fits, mut too_long) = (0, total + 1);

@@ -11,8 +11,8 @@ use crate::config::{Outcome, STRIDE, ensure};
 use allocator_core::AllocError::{InvalidParam, MemoryOverlap};
 use allocator_core::PageAllocator;
 
-/// Offers everything that shares memory with `region`, which is made of whole pages: by as little as a byte, which
-/// trimming would cut off. `lowest` is where the allocator's memory starts.
+/// Offers ranges that share memory with `region`, which is made of whole pages, down to a single byte that trimming would cut
+/// off. `lowest` is where the allocator's memory starts.
 fn refuse_overlaps<A: PageAllocator>(shadow: &mut Shadow<'_, A>, region: &Range<usize>, lowest: usize) -> Outcome {
     let Range { start, end } = *region;
     let (page, span) = (A::PAGE_SIZE, shadow.arena().span());
@@ -127,7 +127,7 @@ pub(crate) fn runs_and_holes<A: PageAllocator>(fixture: &mut Fixture<'_, A>) -> 
     Ok(())
 }
 
-/// Names runs across the start and the end of each region, to have them and to give them back.
+/// Asks for runs across the start and the end of each region, and gives such runs back.
 fn across_the_ends<A: PageAllocator>(shadow: &mut Shadow<'_, A>) -> Outcome {
     let page = A::PAGE_SIZE;
     for region in shadow.arena().regions().to_vec() {

@@ -125,7 +125,7 @@ pub(crate) fn wrong_frees<A: PageAllocator>(fixture: &mut Fixture<'_, A>) -> Out
     shadow.finish()
 }
 
-/// Names a run wrongly in every way, and leaves it as it is: the shadow sees to it that nothing changes.
+/// Gives back a run with wrong addresses and lengths of every kind. The shadow checks that nothing changes.
 fn misname<A: PageAllocator>(shadow: &mut Shadow<'_, A>, run: usize, length: usize) -> Outcome {
     let page = A::PAGE_SIZE;
     let end = run + length * page;

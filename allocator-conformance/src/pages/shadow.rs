@@ -31,7 +31,7 @@ enum Page {
 /// Total, used and available pages.
 type Stats = (usize, usize, usize);
 
-/// An allocator under test and the pages of the arena as they must be.
+/// An allocator under test, and the state that each page of the arena must be in.
 ///
 /// Every call goes through the shadow, which counts it as a step.
 pub(super) struct Shadow<'a, A> {
@@ -127,12 +127,12 @@ impl<'a, A: PageAllocator> Shadow<'a, A> {
         Ok(())
     }
 
-    /// Gives the first region with `init`, which must be taken.
+    /// Gives the first region with `init`, which the allocator must accept.
     pub(super) fn give_first(&mut self, region: Range<usize>) -> Outcome {
         self.give(AddBy::Init, region)
     }
 
-    /// Gives a further region with `add_memory`, which must be taken.
+    /// Gives a further region with `add_memory`, which the allocator must accept.
     pub(super) fn give_more(&mut self, region: Range<usize>) -> Outcome {
         self.give(AddBy::AddMemory, region)
     }
@@ -187,7 +187,7 @@ impl<'a, A: PageAllocator> Shadow<'a, A> {
         self.check_statistics(call)
     }
 
-    /// Offers a region that must be refused with one of these errors, without a change. It may lie anywhere.
+    /// Offers a region that the allocator must refuse with one of these errors, without a change. It may lie anywhere.
     pub(super) fn refuse(&mut self, how: AddBy, start: usize, size: usize, errors: &[AllocError]) -> Outcome {
         let call = call!("{how:?} of {size:#x} bytes at {start:#x}");
         let result = self.call_add(how, start, size);
@@ -254,7 +254,7 @@ impl<'a, A: PageAllocator> Shadow<'a, A> {
         None
     }
 
-    /// Asks for a run; `None` when there is none, which the shadow knows better.
+    /// Asks for a run; `None` if the allocator refuses. The shadow checks whether it may.
     pub(super) fn alloc(&mut self, num_pages: usize, align: usize) -> Outcome<Option<usize>> {
         let call = call!("alloc_pages({num_pages}, {align:#x})");
         self.next_step();
@@ -278,13 +278,13 @@ impl<'a, A: PageAllocator> Shadow<'a, A> {
         }
     }
 
-    /// Asks for a run that must be had.
+    /// Asks for a run that the allocator must have.
     pub(super) fn must_alloc(&mut self, num_pages: usize, align: usize) -> Outcome<usize> {
         let run = self.alloc(num_pages, align)?;
         run.ok_or_else(|| format!("alloc_pages({num_pages}, {align:#x}): NoMemory, with {} pages free", self.free()))
     }
 
-    /// Asks for certain pages. Whether they were had.
+    /// Asks for certain pages. Returns whether the allocator gave them.
     pub(super) fn alloc_at(&mut self, base: usize, num_pages: usize, align: usize) -> Outcome<bool> {
         let call = call!("alloc_pages_at({base:#x}, {num_pages}, {align:#x})");
         self.next_step();
@@ -310,7 +310,7 @@ impl<'a, A: PageAllocator> Shadow<'a, A> {
         Ok(result.is_ok())
     }
 
-    /// Takes up a run that was handed out.
+    /// Checks and stores a run that the allocator handed out.
     fn take(&mut self, call: Call<'_>, address: usize, num_pages: usize) -> Outcome {
         let regions = self.arena.regions();
         let pages = self.pages_from(address, num_pages);
@@ -339,7 +339,7 @@ impl<'a, A: PageAllocator> Shadow<'a, A> {
         Ok(())
     }
 
-    /// Gives pages back, rightly or wrongly. Whether they were taken back.
+    /// Gives pages back, rightly or wrongly. Returns whether the allocator accepted them.
     pub(super) fn dealloc(&mut self, pos: usize, num_pages: usize) -> Outcome<bool> {
         let call = call!("dealloc_pages({pos:#x}, {num_pages})");
         let pages = self.pages_from(pos, num_pages);
@@ -403,7 +403,7 @@ impl<'a, A: PageAllocator> Shadow<'a, A> {
         taken.into_iter().try_for_each(|page| self.must_dealloc(self.address(page), 1))
     }
 
-    /// Ends a check: everything is given back, and nothing was written that must not be.
+    /// Ends a check: gives all pages back, and checks that the allocator wrote to nothing that it must not.
     pub(super) fn finish(mut self) -> Outcome {
         self.dealloc_all()?;
         if self.options.memory_untouched { self.arena.check_untouched() } else { self.arena.check_guards() }

@@ -73,8 +73,8 @@ fn free_about_half<A: PageAllocator>(shadow: &mut Shadow<'_, A>) -> Outcome {
     Ok(())
 }
 
-/// Every page can be had by naming the range that it is alone in, and no page twice; what is asked for within a range
-/// that has no free page is refused.
+/// The allocator hands out every page, once, for the range that holds only this page, and refuses a range that has no free
+/// page.
 pub(crate) fn every_page_within<A: PageAllocator>(fixture: &mut Fixture<'_, A>) -> Outcome {
     let (page, middle) = (A::PAGE_SIZE, fixture.middle());
     let mut shadow = fixture.with_one_region()?;
@@ -103,7 +103,7 @@ pub(crate) fn bad_ranges<A: PageAllocator>(fixture: &mut Fixture<'_, A>) -> Outc
     shadow.finish()
 }
 
-/// The shadow knows the right answers; here is what to ask.
+/// The requests; the shadow knows the right answers.
 fn refuse_bad_ranges<A: PageAllocator>(shadow: &mut Shadow<'_, A>) -> Outcome {
     let page = A::PAGE_SIZE;
     let (start, all) = (shadow.address(shadow.pages_of_the_arena() / 4), 0..=usize::MAX);

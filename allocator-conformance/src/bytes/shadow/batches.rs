@@ -17,7 +17,8 @@ use rand::seq::SliceRandom;
 const UNWRITTEN: NonNull<u8> = NonNull::dangling();
 
 impl<A: ByteAllocator> Shadow<'_, A> {
-    /// Asks for up to `count` blocks; returns where they are. Fewer must mean that there is no memory for one more.
+    /// Asks for up to `count` blocks; returns their addresses. The allocator may give fewer only if there is no memory for one
+    /// more.
     pub(crate) fn alloc_batch(&mut self, layout: Layout, count: usize) -> Outcome<Vec<usize>> {
         let call = call!("alloc_batch of {count} blocks for {layout:?}");
         let mut out: Vec<MaybeUninit<NonNull<u8>>> = std::vec![MaybeUninit::new(UNWRITTEN); count];
@@ -42,7 +43,7 @@ impl<A: ByteAllocator> Shadow<'_, A> {
         Ok(blocks.iter().map(|block| block.as_ptr().addr()).collect())
     }
 
-    /// Takes up the blocks of a batch.
+    /// Checks and stores the blocks of a batch.
     fn take_batch(&mut self, call: Call<'_>, layout: Layout, blocks: &[NonNull<u8>]) -> Outcome {
         if blocks.is_empty() {
             return self.check_unchanged(call);

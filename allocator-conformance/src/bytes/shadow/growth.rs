@@ -39,8 +39,8 @@ impl<A: ByteAllocator> Shadow<'_, A> {
         Ok(returned)
     }
 
-    /// Takes back a region in which nothing is live, if the allocator has one to return; what was handed over is the
-    /// suite's again, and must not be touched any more.
+    /// Takes back a region in which nothing is live, if the allocator has one to return. The region is the suite's again, and
+    /// the allocator must not touch it any more.
     pub(crate) fn release_region(&mut self) -> Outcome<Option<Range<usize>>> {
         self.next_step();
         let Some(region) = self.allocator.release_region() else {

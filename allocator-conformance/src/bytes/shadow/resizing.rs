@@ -9,7 +9,7 @@ use crate::config::{Call, Outcome, call, ensure};
 use allocator_core::{AllocError, ByteAllocator};
 
 impl<A: ByteAllocator> Shadow<'_, A> {
-    /// Resizes a block; `None` when that was refused, and the block is as it was.
+    /// Resizes a block; `None` if the allocator refused, and the block is as it was.
     pub(crate) fn realloc(&mut self, address: usize, new_size: usize) -> Outcome<Option<usize>> {
         let block = self.block(address);
         self.realloc_through(address, block.layout.size(), block.ptr, new_size)
@@ -41,7 +41,7 @@ impl<A: ByteAllocator> Shadow<'_, A> {
         Ok(Some(new.as_ptr().addr()))
     }
 
-    /// Takes up the block at `address`, which was given with the size `given`, as it is after it was resized.
+    /// Checks and stores the resized block. It was at `address`, and the call named its size as `given`.
     fn take_resized(
         &mut self,
         call: Call<'_>,
@@ -76,7 +76,7 @@ impl<A: ByteAllocator> Shadow<'_, A> {
         Ok(None)
     }
 
-    /// Resizes a block where it is. Whether that was done; if not, the block is as it was.
+    /// Resizes a block where it is. Returns whether the allocator did; if not, the block is as it was.
     pub(crate) fn realloc_in_place(&mut self, address: usize, new_size: usize) -> Outcome<bool> {
         let block = self.block(address);
         self.realloc_in_place_through(address, block.layout.size(), block.ptr, new_size)
@@ -112,8 +112,8 @@ impl<A: ByteAllocator> Shadow<'_, A> {
         Ok(true)
     }
 
-    /// A refusal, which must have changed nothing. A size that leaves the block its usable bytes is not refused by an
-    /// allocator that serves any.
+    /// Checks a refusal, which must have changed nothing. An allocator that serves any request must not refuse a size that
+    /// leaves the block its usable bytes.
     fn refused_in_place(&mut self, call: Call<'_>, address: usize, size: usize, new_size: usize) -> Outcome<bool> {
         self.check_unchanged(call)?;
         self.check_contents(address)?;

@@ -9,7 +9,7 @@ use crate::config::{Call, Outcome, call, ensure};
 use allocator_core::{AllocError, PageAllocator};
 
 impl<A: PageAllocator> Shadow<'_, A> {
-    /// Asks for a run within a range of addresses; `None` when there is none, which the shadow knows better.
+    /// Asks for a run within a range of addresses; `None` if the allocator refuses. The shadow checks whether it may.
     pub(crate) fn alloc_in(
         &mut self,
         within: RangeInclusive<usize>,
@@ -38,7 +38,7 @@ impl<A: PageAllocator> Shadow<'_, A> {
         }
     }
 
-    /// The range, or for an allocator that knows no bounds of its pages what of it is in or near the arena: such an
+    /// The range; for an allocator that knows no bounds of its pages, the part of it that lies in or near the arena. Such an
     /// allocator tries each place in the range.
     fn bounded(&self, within: RangeInclusive<usize>) -> RangeInclusive<usize> {
         let all = 0..=usize::MAX;
@@ -52,7 +52,7 @@ impl<A: PageAllocator> Shadow<'_, A> {
         if start <= end { start..=end } else { within }
     }
 
-    /// Takes up a run that was handed out within a range.
+    /// Checks and stores a run that the allocator handed out within a range.
     fn take_within(
         &mut self,
         call: Call<'_>,
@@ -73,14 +73,14 @@ impl<A: PageAllocator> Shadow<'_, A> {
         self.take(call, address, num_pages)
     }
 
-    /// Asks for a run within a range that must be had.
+    /// Asks for a run within a range that the allocator must have.
     pub(crate) fn must_alloc_in(&mut self, within: RangeInclusive<usize>, num_pages: usize) -> Outcome<usize> {
         let run = self.alloc_in(within.clone(), num_pages, A::PAGE_SIZE)?;
         run.ok_or_else(|| format!("alloc_pages_in({within:#x?}, {num_pages}): NoMemory, {}", self.describe()))
     }
 
-    /// Whether all pages lie within the span, which is all addresses where the allocator knows no better; and whether an
-    /// allocator that does has an empty span while it has no pages.
+    /// Checks that all pages lie within the span. An allocator whose span is not all addresses must have an empty one while it
+    /// has no pages.
     pub(crate) fn check_span(&mut self) -> Outcome {
         self.next_step();
         let span = self.allocator.span();
