@@ -42,14 +42,14 @@ pub struct Run {
     pub num_pages: usize,
 }
 
-/// Where an engine keeps its metadata. The first variant is zero, as all else is in an engine without memory, so that a static
-/// takes no place in the program's file.
+/// Where an engine keeps its metadata. The first variant is zero, like all other fields of an engine without memory, so that
+/// a static engine takes no place in the program's file.
 #[derive(Clone, Copy)]
 #[repr(u8)]
 enum Metadata {
     /// In the first pages of each region.
     InRegions,
-    /// In words of the caller's, which describe one window of pages.
+    /// In the caller's words, which describe one window of pages.
     InWords {
         words: NonNull<[u64]>,
         /// The address (bytes) at which the window begins; `None`: with the first region.
@@ -74,10 +74,13 @@ enum Metadata {
 /// [`with_metadata`](Self::with_metadata) or [`with_window`](Self::with_window) in words of the caller's, and it never
 /// touches the pages.
 ///
-/// The words describe one window of pages, as many as they can. There is room for 64 disjoint ranges of managed pages, which
-/// is what [`metadata_words`](Self::metadata_words) counts. Further ranges take words that nothing else needs: words beyond
-/// those of the window that is asked for, of which three are enough for each range, and those of pages at the end of the
-/// window that no region has reached yet. The same holds for the metadata in a region, which take whole pages.
+/// The words describe one window of pages, as many pages as they suffice for. There is always room for 64 disjoint ranges of
+/// managed pages, which [`metadata_words`](Self::metadata_words) counts. Further ranges take words that nothing else needs:
+///
+/// - words that the caller gave beyond `metadata_words`; three for each range are enough;
+/// - the words of pages at the end of the window that no region has reached yet.
+///
+/// The same holds for the metadata in a region, which take whole pages.
 ///
 /// ```
 /// use allocator_core::{AllocError, BaseAllocator, PageAllocator};

@@ -24,7 +24,7 @@ impl<P: Policy, const PAGE_SIZE: usize> PageEngine<'_, P, PAGE_SIZE> {
     ///
     /// # Errors
     ///
-    /// What does not hold, the first of it that is found.
+    /// The first fault that it finds.
     pub fn validate(&self) -> Result<(), &'static str> {
         let (mut total, mut free) = (0, 0);
         for section in self.sections.iter() {

@@ -27,7 +27,7 @@ pub struct Runs {
     pub(super) end: usize,
 }
 
-/// The first level of whose nodes three lengths do not fit a word: those of the levels below have up to 2^18 pages.
+/// The lowest level at which three lengths do not fit in one word. The nodes of the levels below have at most 2^18 pages.
 const TWO_WORDS_FROM: usize = 4;
 
 /// The bits of a length, in a word that holds all three, and in two.

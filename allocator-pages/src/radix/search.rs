@@ -39,9 +39,9 @@ pub(super) fn first_aligned_run(
 struct Search<'s> {
     view: View<'s, Runs>,
     num_pages: usize,
-    /// The search looks at no page below.
+    /// The search skips all pages below.
     from: PageNumber,
-    /// The number of free pages right in front of where the search is.
+    /// The number of free pages right in front of the next node.
     carry: usize,
 }
 
@@ -82,7 +82,7 @@ impl Search<'_> {
         })
     }
 
-    /// Looks at the bits of a leaf that has a run that is long enough, or whose first pages the search passes over.
+    /// Searches the bits of a leaf. The leaf has a run that is long enough, or starts below `from`.
     fn leaf(&mut self, node: NodeIndex) -> Option<PageNumber> {
         let leaf = node.leaf();
         let bits = self.view.leaf(leaf);

@@ -245,13 +245,13 @@ impl<N: Node> Section<N> {
         pages.start - self.first_page()..pages.end - self.first_page()
     }
 
-    /// Whether the bits of all of `pages` say that they are in this state. O(pages / 64).
+    /// Whether all of `pages` are in this state by their bits. O(pages / 64).
     pub(crate) fn all_are(&self, pages: PageRange, state: PageState) -> bool {
         let bits = self.bits();
         masked_words(self.bits_of(pages)).all(|(word, mask)| bits[word] & mask == state.word() & mask)
     }
 
-    /// Makes the bits of `pages` say that they are in this state. O(pages / 64).
+    /// Sets the bits of `pages` to this state. O(pages / 64).
     pub(crate) fn set_bits(&mut self, pages: PageRange, state: PageState) {
         let Range { start, end } = self.bits_of(pages);
         if start.is_multiple_of(64) && end.is_multiple_of(64) {
@@ -285,7 +285,7 @@ impl<N: Node> Section<N> {
         (bit < end).then_some(self.first_page() + bit)
     }
 
-    /// The first run of free pages that begins among `pages`, as far as it lies there. O(pages / 64).
+    /// The part in `pages` of the first free run that begins there. O(pages / 64).
     pub(crate) fn first_free_run(&self, pages: PageRange) -> Option<PageRange> {
         let start = self.first_in_state(pages, PageState::Free)?;
         let rest = PageRange::new(start, pages.end);

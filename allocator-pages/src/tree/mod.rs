@@ -33,7 +33,7 @@ pub trait Node: Copy + PartialEq {
     /// A node of `num_pages` pages, all free.
     fn free(num_pages: usize) -> Self;
 
-    /// A leaf.
+    /// The node of a leaf with these bits.
     fn of_leaf(bits: &LeafBits) -> Self;
 
     /// The parent of eight nodes of this level, whose words these are.
@@ -156,7 +156,7 @@ impl Tree<'_> {
         self.words[self.shape.orders_at[level] as usize + row.place_of(parent)]
     }
 
-    /// The code of a node; 0 where it is none of this tree's.
+    /// The code of a node; 0 if the tree does not have the node.
     pub(crate) fn code(&self, level: usize, node: NodeIndex) -> u8 {
         if !self.shape.nodes(level).contains(node) {
             return 0;
@@ -164,7 +164,7 @@ impl Tree<'_> {
         (self.child_codes(level, node.parent()) >> (8 * node.sibling())) as u8
     }
 
-    /// What a policy keeps of a node; [`Node::TAKEN`] where it is none of this tree's.
+    /// The policy's words of a node; [`Node::TAKEN`] if the tree does not have the node.
     #[inline]
     pub(crate) fn node<N: Node>(&self, level: usize, node: NodeIndex) -> N {
         let nodes = self.shape.nodes(level);
@@ -175,8 +175,8 @@ impl Tree<'_> {
         N::load(level, &self.words[at..at + N::WORDS[level]])
     }
 
-    /// What a policy keeps of the children of `parent`, which are of this level: their words. Those that are none of this
-    /// tree's are zero, in a copy that is made in `edge`.
+    /// The policy's words of the children of `parent`, which are of this level. If the tree does not have all of them, the words
+    /// are a copy in `edge`, in which those of the others are zero.
     #[inline]
     fn children<'w, N: Node>(&'w self, level: usize, parent: NodeIndex, edge: &'w mut Siblings) -> &'w [u64] {
         let (nodes, words) = (self.shape.nodes(level), N::WORDS[level]);
@@ -208,7 +208,7 @@ impl Tree<'_> {
         Ok(())
     }
 
-    /// The lowest leaf that has a free block of `order`, or is the first of those that make it up. O(levels).
+    /// The leaf in which the lowest free block of `order` starts. O(levels).
     pub(crate) fn find_block(&self, order: Order) -> Option<LeafIndex> {
         let code = code_of(Some(order));
         let top = self.shape.top();
@@ -227,8 +227,7 @@ impl Tree<'_> {
         node.leaf()
     }
 
-    /// The children of `parent`, which are of this level, that have a free block of `order`, or are the first of those that
-    /// make one up: a bit for each.
+    /// The children of `parent`, which are of this level, in which a free block of `order` starts: a bit for each.
     #[inline]
     fn blocks_in(&self, level: usize, parent: NodeIndex, order: Order) -> u8 {
         let siblings = self.child_codes(level, parent);
@@ -324,7 +323,7 @@ impl TreeMut<'_> {
         N::join(level, self.read().children::<N>(level, parent, &mut [0; 16]))
     }
 
-    /// Sets what a policy keeps of a leaf, and of its ancestors where it changes. O(levels).
+    /// Sets the policy's words of a leaf, and those of its ancestors where they change. O(levels).
     pub(crate) fn set_node<N: Node>(&mut self, leaf: LeafIndex, value: N) {
         let (mut node, mut new) = (NodeIndex::of_leaf(leaf), value);
         for level in 0..self.shape.levels {
@@ -347,7 +346,7 @@ impl TreeMut<'_> {
         if end <= first {
             return;
         }
-        // At each level, the nodes all of which are set, and around them those of which a part is.
+        // At each level: the nodes that lie wholly in the range, and around them those that lie in it in part.
         let mut whole = NodeRange::new(NodeIndex::of_leaf(first), NodeIndex::of_leaf(end));
         let mut touched = whole;
         for level in 0..self.shape.levels {
@@ -375,7 +374,7 @@ impl TreeMut<'_> {
         self.store(level, node, value);
     }
 
-    /// Sets nodes of a level all of whose pages are in this state.
+    /// Sets nodes of a level whose pages are all in this state.
     fn fill<N: Node>(&mut self, level: usize, nodes: NodeRange, state: PageState) {
         if nodes.len == 0 {
             return;
