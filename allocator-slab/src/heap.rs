@@ -53,7 +53,7 @@ const ENTRIES_IN_A_BACKING: usize = 4096;
 /// 32 KiB serves all of the seven default classes at once. What the backing gives beyond that because it rounds sizes up, to
 /// powers of two or to pages, becomes slots, too.
 ///
-/// With [`FineClasses`](crate::FineClasses), a slab grows behind its last chunk where the backing has that memory
+/// With [fine classes](crate::FineClasses), a slab grows behind its last chunk where the backing has that memory
 /// ([`realloc_in_place`]), else by a further chunk. So a class that is alone has few chunks: of a heap over TLSF, 64 KiB or
 /// larger, that blocks of one size have filled, less than 1 % is `available` to nobody.
 ///
