@@ -241,6 +241,7 @@ macro_rules! native_page_conformance {
             }
 
             #[test]
+            #[cfg(target_pointer_width = "64")] // Its addresses are beyond 32 bits.
             fn a_region_below_the_first_was_refused_without_a_base() {
                 let mut words = vec![u64::MAX; Frames::metadata_words(3000)];
                 let mut frames = Frames::with_window(&mut words, 1000 * PAGE - 1);
@@ -256,6 +257,7 @@ macro_rules! native_page_conformance {
             }
 
             #[test]
+            #[cfg(target_pointer_width = "64")] // Its addresses are beyond 32 bits.
             fn a_window_without_words_or_at_the_last_address_refuses_all() {
                 for base in [0, 1, usize::MAX - PAGE, usize::MAX] {
                     for num_words in [0, 10, 1000] {
@@ -396,6 +398,7 @@ macro_rules! native_page_conformance {
             }
 
             #[test]
+            #[cfg(target_pointer_width = "64")] // Its addresses are beyond 32 bits.
             fn within_a_range_runs_at_its_ends_count_and_no_others() {
                 let mut words = vec![0; Frames::metadata_words(4096)];
                 let mut frames = Frames::with_metadata(&mut words);
