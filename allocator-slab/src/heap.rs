@@ -94,8 +94,8 @@ const ENTRIES_IN_A_BACKING: usize = 4096;
 ///
 /// # Time complexity
 ///
-/// `alloc` and `dealloc` of a slot are O(1): a load, a store, a count, one test. On x86-64 that is 20 and 21 instructions,
-/// those that find the class of a layout unknown to the compiler included; with `FineClasses` 22 and 23 (`cargo run
+/// `alloc` and `dealloc` of a slot are O(1): a load, a store, a count, one test. On x86-64 that is 20 instructions each,
+/// those that find the class of a layout unknown to the compiler included; with `FineClasses` 22 (`cargo run
 /// --release -p allocator-benches --bin instructions -- --only bytes/lifo-64`). `alloc` from an empty list is O(1), too,
 /// where a chunk of the class has sorted slots; otherwise it links the slots of a new chunk, at most [`SizeClasses::growth`]
 /// or what the backing gives beyond that, asks the backing, and adds to the tree: O(slots of a chunk + log(chunks)).
@@ -150,6 +150,9 @@ pub struct SlabByteAllocator<C: SizeClasses = PowerOfTwoClasses, B = BuddyByteAl
     regions: RegionTable,
     /// What callers asked for with the live large blocks, in bytes; modulo 2^(bits of a word).
     requested_large: usize,
+    /// How many live slots lie in a chunk of another class than their own, all slabs together: the sum of what slabs have
+    /// lent, and of what they have borrowed. One word of the heap, as each `dealloc` looks at it.
+    lent_slots: usize,
     /// How many chunks are wholly free, as far as the heap has sorted their slots.
     wholly_free: usize,
     /// The class that [`reclaim`](Self::reclaim) sorts next, and the address from which on it looks at chunks.
@@ -229,6 +232,7 @@ impl<C: SizeClasses, B> SlabByteAllocator<C, B> {
             backing: Backing::new(backing),
             regions: RegionTable::new(),
             requested_large: 0,
+            lent_slots: 0,
             wholly_free: 0,
             next_to_reclaim: 0,
             sweep_from: 0,
@@ -269,6 +273,9 @@ impl<C: SizeClasses, B: ByteAllocator> SlabByteAllocator<C, B> {
         }
         borrower.set_slot_size(slot_size);
         lender.lend_to(borrower, origin, C::SLOT_SIZES[chunk_class.get()]);
+        if origin == Origin::Own {
+            self.lent_slots += 1;
+        }
         true
     }
 
@@ -295,8 +302,9 @@ impl<C: SizeClasses, B: ByteAllocator> SlabByteAllocator<C, B> {
         Ok(slot)
     }
 
-    /// Takes a block back into the list of the slab whose chunk it lies in. With the arguments of `dealloc`, so that calling it
-    /// costs nothing where it is not called.
+    /// Takes a block back while slabs have lent slots: into the list of the slab whose chunk it lies in. O(log(chunks)) for a
+    /// class that has borrowed slots, O(1) for others. With the arguments of `dealloc`, so that calling it costs nothing where it
+    /// is not called.
     ///
     /// # Safety
     ///
@@ -305,13 +313,21 @@ impl<C: SizeClasses, B: ByteAllocator> SlabByteAllocator<C, B> {
     #[inline(never)]
     unsafe fn dealloc_maybe_borrowed(&mut self, ptr: NonNull<u8>, layout: Layout) {
         let Some(class) = C::class_of(layout) else { return };
-        self.slabs.as_mut()[class].untrack_requested(layout.size());
+        let slab = &mut self.slabs.as_mut()[class];
+        slab.untrack_requested(layout.size());
+        if slab.borrowed_slots() == 0 {
+            // SAFETY: passed on from the caller; the slot lies in a chunk of this slab; widened, the pointer reaches all of it.
+            return unsafe { slab.dealloc(widen(ptr)) };
+        }
         let found = self.chunks.find(address_of(ptr));
         let of_chunk = found.map_or(class, |found| self.chunks.get(found.id).class.get());
         match self.slabs.as_mut().get_disjoint_mut([class, of_chunk]) {
-            // SAFETY: passed on from the caller; the slot lies in a chunk of the other slab, which so has lent it; widened,
-            // the pointer reaches all of it.
-            Ok([borrower, lender]) => unsafe { borrower.return_to(lender, widen(ptr)) },
+            Ok([borrower, lender]) => {
+                // SAFETY: passed on from the caller; the slot lies in a chunk of the other slab, which so has lent it;
+                // widened, the pointer reaches all of it.
+                unsafe { borrower.return_to(lender, widen(ptr)) };
+                self.lent_slots -= 1;
+            }
             // SAFETY: passed on from the caller; as above.
             Err(_) => unsafe { self.slabs.as_mut()[class].dealloc(widen(ptr)) },
         }
@@ -397,11 +413,11 @@ unsafe impl<C: SizeClasses, B: ByteAllocator> ByteAllocator for SlabByteAllocato
     unsafe fn dealloc(&mut self, ptr: NonNull<u8>, layout: Layout) {
         match C::class_of(layout) {
             Some(class) => {
-                let slab = &mut self.slabs.as_mut()[class];
-                if slab.borrowed_slots() != 0 {
+                if self.lent_slots != 0 {
                     // SAFETY: passed on from the caller.
                     return unsafe { self.dealloc_maybe_borrowed(ptr, layout) };
                 }
+                let slab = &mut self.slabs.as_mut()[class];
                 slab.untrack_requested(layout.size());
                 // SAFETY: the block fits the layout, so it is a slot of this class; widened, the pointer reaches all of it.
                 unsafe { slab.dealloc(widen(ptr)) };

@@ -54,24 +54,25 @@ use crate::chunk_ring::ChunkRing;
 /// // SAFETY: the slot came from this slab.
 /// unsafe { slab.dealloc(slot) };
 /// ```
-#[repr(C)] // What each call uses comes first, so that it lies in one cache line, or two.
+#[repr(C)] // What each call uses comes first, in half a cache line.
+#[cfg_attr(target_pointer_width = "64", repr(align(32)))]
 pub struct Slab {
-    /// The first slot of the slab's list of free slots.
-    free: Option<NonNull<FreeSlot>>,
-    /// How often the slab handed out a slot; modulo 2^(bits of a word), as only differences count.
-    allocs: usize,
-    /// A multiple of the size of a pointer; 0 before the first chunk of a slab made by [`unsized_slab`](Self::unsized_slab).
-    slot_size: usize,
     /// What callers asked for with the live slots, where the owner of the slab tracks it, in bytes; modulo 2^(bits of a
     /// word), as a caller may give a slot back with another size than it asked for.
     ///
     /// Not beside `allocs` or `frees`: two neighbours that change in one call are loaded and stored as one vector, which
     /// then waits until the store that another call made to one of them has left the processor's buffer.
     requested: usize,
-    /// The slots of all chunks.
-    total: usize,
+    /// The first slot of the slab's list of free slots.
+    free: Option<NonNull<FreeSlot>>,
+    /// How often the slab handed out a slot; modulo 2^(bits of a word), as only differences count.
+    allocs: usize,
     /// How often the slab took a slot back; as `allocs`.
     frees: usize,
+    /// A multiple of the size of a pointer; 0 before the first chunk of a slab made by [`unsized_slab`](Self::unsized_slab).
+    slot_size: usize,
+    /// The slots of all chunks.
+    total: usize,
     /// How many slots of other slabs' chunks are this one's for now. All of them are live: a borrowed slot returns when it is
     /// freed. In 32 bits, as `lent`, so that a slab has 12 words: the place of one in an array is quickly computed.
     borrowed: u32,

@@ -67,6 +67,7 @@ impl<C: SizeClasses, B: ByteAllocator> SlabByteAllocator<C, B> {
         ensure(slab_bytes == of_chunks, "the slots of the slabs have not the size of the chunks")?;
         let all = self.chunks.iter().map(|chunk| usize::from(chunk.slots)).sum::<usize>();
         ensure(slots == all, "a chunk is of no class")?;
+        ensure(lent == self.lent_slots, "the heap does not count the slots that its slabs have lent")?;
         ensure(lent == borrowed, "the slots that slabs have lent are not those that slabs have borrowed")?;
         ensure(bytes <= self.backing.own_bytes(), "the chunks and their table are more than the heap has")?;
         let taken = self.backing.own_bytes() + self.backing.large_bytes();
