@@ -117,6 +117,9 @@ macro_rules! native_page_conformance {
             /// Aligned to every node of the trees; the pages below lie in the other half of the highest one.
             const HIGH: usize = usize::MAX / PAGE / 8 + 1;
 
+            /// Far above the windows.
+            const FAR: usize = if usize::BITS > 32 { 1 << 30 } else { 1 << 18 };
+
             #[test]
             fn windows_of_all_sizes_wherever_they_start() {
                 let windows: &[(usize, usize)] = if cfg!(miri) {
@@ -241,7 +244,6 @@ macro_rules! native_page_conformance {
             }
 
             #[test]
-            #[cfg(target_pointer_width = "64")] // Its addresses are beyond 32 bits.
             fn a_region_below_the_first_was_refused_without_a_base() {
                 let mut words = vec![u64::MAX; Frames::metadata_words(3000)];
                 let mut frames = Frames::with_window(&mut words, 1000 * PAGE - 1);
@@ -251,19 +253,18 @@ macro_rules! native_page_conformance {
                 }
                 assert_eq!(add(&mut frames, 999, 2), Err(AllocError::MemoryOverlap));
                 assert_eq!(add(&mut frames, 998, 1), Err(AllocError::InvalidParam), "below the base");
-                assert_eq!(add(&mut frames, 1 << 30, 1), Err(AllocError::InvalidParam), "above the window");
+                assert_eq!(add(&mut frames, FAR, 1), Err(AllocError::InvalidParam), "above the window");
                 assert_eq!((frames.total_pages(), frames.largest_free_run()), (2101, 2000));
                 assert_eq!(frames.span(), 1000 * PAGE..=4000 * PAGE - 1);
             }
 
             #[test]
-            #[cfg(target_pointer_width = "64")] // Its addresses are beyond 32 bits.
             fn a_window_without_words_or_at_the_last_address_refuses_all() {
                 for base in [0, 1, usize::MAX - PAGE, usize::MAX] {
                     for num_words in [0, 10, 1000] {
                         let mut words = vec![0; num_words];
                         let mut frames = Frames::with_window(&mut words, base);
-                        assert_eq!(add(&mut frames, 1 << 30, 1), Err(AllocError::InvalidParam));
+                        assert_eq!(add(&mut frames, FAR, 1), Err(AllocError::InvalidParam));
                         assert_eq!(alloc_in(&mut frames, 0, 10, 1, 1), Err(AllocError::NoMemory));
                         assert_eq!(frames.total_pages(), 0);
                     }
@@ -398,7 +399,6 @@ macro_rules! native_page_conformance {
             }
 
             #[test]
-            #[cfg(target_pointer_width = "64")] // Its addresses are beyond 32 bits.
             fn within_a_range_runs_at_its_ends_count_and_no_others() {
                 let mut words = vec![0; Frames::metadata_words(4096)];
                 let mut frames = Frames::with_metadata(&mut words);
@@ -408,8 +408,8 @@ macro_rules! native_page_conformance {
                 assert_eq!(alloc_in(&mut frames, 1000, 1536, 512, 512), Ok(1024));
                 assert_eq!(alloc_in(&mut frames, 1000, 1536, 512, 512), Err(AllocError::NoMemory));
                 assert_eq!(alloc_in(&mut frames, 1030, 1600, 64, 64), Ok(1536));
-                assert_eq!(alloc_in(&mut frames, 4095, 1 << 30, 1, 1), Ok(4095));
-                assert_eq!(alloc_in(&mut frames, 4095, 1 << 30, 1, 1), Err(AllocError::NoMemory));
+                assert_eq!(alloc_in(&mut frames, 4095, FAR, 1, 1), Ok(4095));
+                assert_eq!(alloc_in(&mut frames, 4095, FAR, 1, 1), Err(AllocError::NoMemory));
                 // A range that ends below the page is not one that begins there.
                 assert_eq!(alloc_in(&mut frames, 0, 2, 2, 2), Ok(0));
                 assert_eq!(alloc_in(&mut frames, 1, 2, 1, 1), Err(AllocError::NoMemory));
