@@ -9,7 +9,7 @@ use crate::locks::{LockTrait, NoLock, SpinLock};
 use crate::*;
 
 /// Some for each of a few slabs.
-const OBJECTS: u64 = if cfg!(miri) { 130 } else { 450 };
+const OBJECTS: u64 = if cfg!(miri) { 110 } else { 450 };
 
 /// Which calls of a source fail.
 #[derive(Clone, Copy, PartialEq)]
@@ -39,7 +39,7 @@ fn fail_at_every_call<L: LockTrait>(failing: Failing) {
             });
             assert!(taken.is_ok() || !only_once);
             boxes.extend(taken);
-            if !cfg!(miri) || failed > 0 && number % 8 == 0 {
+            if !cfg!(miri) || failed > 0 && number % 32 == 0 {
                 cache.validate().unwrap();
             }
         }

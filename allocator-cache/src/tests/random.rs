@@ -10,7 +10,7 @@ use crate::*;
 
 /// Runs a random program, and compares the cache with a map of what should be there.
 fn random<T: From<u8> + PartialEq + core::fmt::Debug + Copy, L: LockTrait, const SLAB_SIZE: usize>() {
-    let (steps, seed) = steps_and_seed(if cfg!(miri) { 200 } else { 20_000 });
+    let (steps, seed) = steps_and_seed(if cfg!(miri) { 140 } else { 20_000 });
     let mut random = SmallRng::seed_from_u64(seed);
     let heap = Heap::default();
     let cache = SlabCache::<T, L, SLAB_SIZE, _>::with_source(&heap).unwrap();

@@ -86,7 +86,7 @@ fn a_random_program_agrees_with_a_map() {
     let mut expected = BTreeMap::new();
     let most = if cfg!(miri) { 100 } else { 400 };
     let mut had_blocks = false;
-    for step in 0..steps(if cfg!(miri) { 400 } else { 20_000 }) {
+    for step in 0..steps(if cfg!(miri) { 240 } else { 20_000 }) {
         // It grows and shrinks by turns, past what the store has room for in itself.
         let growing = step / (2 * most) % 2 == 0;
         let start = DISTANCE * rng.random_range(1..=most);

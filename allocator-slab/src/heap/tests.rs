@@ -131,7 +131,7 @@ fn chunks_fill_the_blocks_that_the_backing_gives() {
 
 #[test]
 fn growth_is_at_most_an_eighth_of_what_is_free_while_one_slot_fits_in_that() {
-    let pool = if cfg!(miri) { 16 << 10 } else { 256 << 10 };
+    let pool = if cfg!(miri) { 8 << 10 } else { 256 << 10 };
     for sizes in [[64, 64], [64, 256], [256, 2048], [4096, 4096]] {
         let mut owned = Owned::new(pool);
         for size in sizes.into_iter().cycle() {
@@ -169,6 +169,7 @@ fn a_heap_of_32_kib_serves_all_classes_at_once() {
 #[test]
 fn a_pool_is_filled_to_the_last_byte_where_no_table_is_needed() {
     for (slot_size, pool) in [(4096, 32 << 10), (64, 32 << 10), (1024, 64 << 10)] {
+        let pool = if cfg!(miri) { pool / 2 } else { pool };
         let mut owned = Owned::new(pool);
         let blocks = owned.fill(slot_size);
         assert_eq!(blocks.len(), pool / slot_size);
@@ -196,7 +197,7 @@ fn memory_moves_from_class_to_class_and_to_large_blocks() {
 
 #[test]
 fn a_chunk_with_a_live_slot_stays_and_the_others_go() {
-    let pool = if cfg!(miri) { 32 << 10 } else { 256 << 10 };
+    let pool = if cfg!(miri) { 16 << 10 } else { 256 << 10 };
     let mut owned = Owned::new(pool);
     let mut blocks = owned.fill(64);
     // One block of each 8 KiB stays.
@@ -484,15 +485,16 @@ fn slots_to_sort(owned: &Owned) -> usize {
 
 #[test]
 fn free_slots_are_not_walked_again_before_one_is_freed() {
-    let mut owned = Owned::new(32 << 10);
+    let pool = if cfg!(miri) { 16 << 10 } else { 32 << 10 };
+    let mut owned = Owned::new(pool);
     let blocks = owned.fill(64);
     owned.free(blocks.iter().copied().skip(1), 64);
-    assert!(owned.alloc(32 << 10).is_err(), "one slot is live");
+    assert!(owned.alloc(pool).is_err(), "one slot is live");
     assert_eq!(slots_to_sort(&owned), 0);
     assert!(!owned.heap.give_back(usize::MAX));
     owned.free([blocks[0]], 64);
     assert_eq!(slots_to_sort(&owned), 1, "the one that was freed since");
-    assert!(owned.alloc(32 << 10).is_ok());
+    assert!(owned.alloc(pool).is_ok());
 }
 
 #[test]
