@@ -1,0 +1,27 @@
+//! [`DenseByteAllocator`], a store whose live blocks have no headers.
+//!
+//! | module | holds |
+//! | --- | --- |
+//! | `classes` | [`Class`](classes::Class), the number of a size class, and which sizes are in it |
+//! | [`occupancy`] | which classes have free blocks |
+//! | `memory` | words at addresses |
+//! | `block` | what a free block holds: its size, and its neighbours in a list |
+//! | `lists` | the lists of free blocks, one for each class |
+//! | `region` | a region: its header, and its bitmap of the ends of free blocks |
+//! | `region_tree` | the search tree of regions by address |
+//! | `regions` | all regions: which one an address lies in, and which ones are wholly free |
+//! | [`store`] | [`DenseByteAllocator`] |
+
+#![no_std]
+
+mod block;
+mod classes;
+mod lists;
+mod memory;
+pub mod occupancy;
+mod region;
+mod region_tree;
+mod regions;
+pub mod store;
+
+pub use store::{DenseByteAllocator, SmallDenseByteAllocator};

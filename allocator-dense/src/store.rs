@@ -1,0 +1,523 @@
+//! [`DenseByteAllocator`], the store.
+
+use core::alloc::Layout;
+use core::fmt;
+use core::mem::MaybeUninit;
+use core::ptr::NonNull;
+
+use allocator_core::address::{address_of, align_up, is_aligned, pointer_at, widen};
+use allocator_core::traits::realloc_by_moving;
+use allocator_core::{AllocError, AllocResult, BaseAllocator, ByteAllocator, Region};
+
+use crate::block::FreeBlock;
+use crate::classes::{Class, most_granules};
+use crate::lists::{Found, Lists};
+use crate::occupancy::{Occupancy, SecondLevel};
+use crate::region::{Extent, RegionStart};
+use crate::regions::Regions;
+
+mod batch;
+mod free_blocks;
+#[cfg(test)]
+mod tests;
+mod validate;
+
+/// The doublings of a store for large heaps: blocks of up to 128 TiB, on 32 bits of up to 4 GiB.
+pub const LARGE_FL: usize = if usize::BITS >= 64 { 40 } else { 25 };
+/// The doublings of a store for small machines: blocks of up to 512 KiB.
+const SMALL_FL: usize = 16;
+/// A piece of a region that is too large for one has at least so many bytes.
+const LEAST_PIECE: usize = 512;
+
+/// A byte allocator whose live blocks have no headers: two-level segregated fit, with one bit for each granule of memory.
+///
+/// All sizes are rounded up to granules of `GRANULE` bytes, a power of two. `SL` size classes divide each of `FL` doublings.
+/// [`new`](Self::new) makes a store with the defaults of a large heap, [`small`](SmallDenseByteAllocator::small) one with
+/// those of a small machine, [`with_parameters`](Self::with_parameters) any other.
+///
+/// # Layout
+///
+/// ```text
+///   DenseByteAllocator             region
+///   ┌───────────────────────┐      ┌────────┬────────┬────────┬────────────┬────────┬────────────────┐
+///   │ lists   class 1  ─────┼──┐   │ header │ bitmap │ live   │ free       │ live   │ free           │
+///   │         class 2   -   │  │   └────────┴───┬────┴────────┴─^──────────┴────────┴─^──────────────┘
+///   │         ...           │  └────────────────┼──────────────┘ size, next, prev     │
+///   │         class n  ─────┼───────────────────┼─────────────────────────────────────┘
+///   │ regions  ─────────────┼──> the tree       └> 0 0 0 0 0 1 0 0 1 0 0 0 0 0 1 0 0 0 0 1 0
+///   └───────────────────────┘      of headers
+/// ```
+///
+/// A caller tells the size of a block when it gives the block back, so a live block needs no header. A free block holds its
+/// size, at both ends, and its neighbours in the list of its class. The bitmap has a bit for each granule.
+///
+/// # Invariants
+///
+/// - A bit is set iff its granule is the first or the last one of a free block.
+/// - No two free blocks of a region touch.
+/// - Each free block is in the list of its class, and nothing else is in a list.
+/// - `total - used` is the sum of the sizes of all free blocks.
+///
+/// So when a block comes back, the bit before it is set iff a free block ends there, and the bit behind it iff one begins
+/// there. What live blocks contain is never looked at.
+///
+/// # Time complexity
+///
+/// `alloc`, `dealloc`, `realloc_in_place` and [`largest_block`](Self::largest_block) are O(1) where there is one region;
+/// with further ones they look for that of the block, O(log(regions)) on average, unless it is the region found last. `realloc`
+/// copies a block that has to move. `init` and `add_memory` clear the bitmap: O(region / `GRANULE` / 64), and O(log(regions)).
+/// `release_region` is O(log(regions)).
+///
+/// A search looks at a few blocks of the request's own class, and takes the first one that is large enough; otherwise it takes
+/// a block of the lowest class that has any and whose blocks all are large enough (*good fit*: Masmano, Ripoll, Crespo, Real,
+/// "TLSF: a new dynamic memory allocator for real-time systems", 2004).
+///
+/// # Drawbacks
+///
+/// - A caller that gives a block back with another size than it has destroys the heap, as there is no header to compare with.
+/// - The bitmap takes 0.8 % of the memory at granules of 16 bytes, 1.6 % at granules of 8, and is written by `init`.
+/// - A request that no other region serves takes memory of a wholly free one; those that come after stay there.
+///
+/// # Examples
+///
+/// ```
+/// use core::alloc::Layout;
+/// use allocator_core::{BaseAllocator, ByteAllocator};
+/// use allocator_dense::DenseByteAllocator;
+///
+/// let mut pool = vec![0u64; 512];
+/// let mut heap = DenseByteAllocator::new();
+/// // SAFETY: nothing else uses the pool while the heap does.
+/// unsafe { heap.init(pool.as_mut_ptr() as usize, 4096)? };
+///
+/// let layout = Layout::from_size_align(100, 4).unwrap();
+/// let block = heap.alloc(layout)?;
+/// assert_eq!((heap.usable_size(layout), heap.used_bytes()), ((100, 112), 112));
+/// // SAFETY: the block came from this heap with this layout.
+/// unsafe { heap.dealloc(block, layout) };
+/// # Ok::<(), allocator_core::AllocError>(())
+/// ```
+pub struct DenseByteAllocator<const GRANULE: usize = 16, const FL: usize = LARGE_FL, const SL: usize = 16>
+where
+    SecondLevel<SL>: Occupancy,
+{
+    lists: Lists<GRANULE, FL, SL>,
+    regions: Regions<GRANULE>,
+    /// The bytes of all regions, less headers and bitmaps.
+    total: usize,
+    /// The bytes of live blocks.
+    used: usize,
+}
+
+/// A store for small machines: granules of 8 bytes, blocks of up to 512 KiB, a state of 156 bytes on 32 bits. Made by
+/// [`small`](Self::small).
+///
+/// A region of more than 512 KiB becomes several, which no block crosses.
+///
+/// # Examples
+///
+/// ```
+/// use allocator_core::{BaseAllocator, ByteAllocator};
+/// use allocator_dense::{DenseByteAllocator, SmallDenseByteAllocator};
+///
+/// static mut POOL: [u64; 512] = [0; 512];
+/// let mut heap: SmallDenseByteAllocator = DenseByteAllocator::small();
+/// // SAFETY: nothing else uses the pool.
+/// unsafe { heap.init((&raw mut POOL) as usize, 4096)? };
+/// assert!(heap.total_bytes() > 3900);
+/// # Ok::<(), allocator_core::AllocError>(())
+/// ```
+pub type SmallDenseByteAllocator = DenseByteAllocator<8, SMALL_FL, 2>;
+
+impl DenseByteAllocator {
+    /// An empty store with the defaults of a large heap: granules of 16 bytes, 16 classes a doubling.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self::with_parameters()
+    }
+}
+
+impl SmallDenseByteAllocator {
+    /// An empty store with the defaults of a small machine: granules of 8 bytes, two classes a doubling.
+    #[must_use]
+    pub const fn small() -> Self {
+        Self::with_parameters()
+    }
+}
+
+impl<const GRANULE: usize, const FL: usize, const SL: usize> DenseByteAllocator<GRANULE, FL, SL>
+where
+    SecondLevel<SL>: Occupancy,
+{
+    /// The largest region that one bitmap is made for.
+    const LARGEST_REGION: usize = {
+        assert!(GRANULE.is_power_of_two() && GRANULE >= 8, "a granule is a power of two, of at least 8 bytes");
+        assert!(FL > 0 && FL <= SecondLevel::<SL>::MOST_LEVELS, "more doublings than there are bits for");
+        let most = most_granules(FL, SL).saturating_mul(GRANULE);
+        let reach = FreeBlock::<GRANULE>::REACH;
+        let least_of = if most < reach { most } else { reach };
+        assert!(least_of >= 2 * LEAST_PIECE, "the classes cover no region worth the name");
+        let object = isize::MAX as usize;
+        (if least_of < object { least_of } else { object }) & !(GRANULE - 1)
+    };
+
+    /// An empty store with the parameters of its type.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use allocator_dense::DenseByteAllocator;
+    ///
+    /// /// Granules of 32 bytes, 8 classes a doubling, blocks of up to 2^16 granules.
+    /// static HEAP: DenseByteAllocator<32, 14, 8> = DenseByteAllocator::with_parameters();
+    /// ```
+    #[must_use]
+    pub const fn with_parameters() -> Self {
+        const { assert!(Self::LARGEST_REGION > 0) };
+        Self { lists: Lists::EMPTY, regions: Regions::EMPTY, total: 0, used: 0 }
+    }
+
+    /// What a block of `size` bytes takes: whole granules, at least one. `None` where that is larger than any block.
+    #[inline]
+    fn rounded(size: usize) -> Option<usize> {
+        // A layout is no larger than `isize::MAX`; so the sum does not overflow, whatever a caller passes as a new size is.
+        let rounded = size.max(1).checked_add(GRANULE - 1)? & !(GRANULE - 1);
+        (rounded <= Self::LARGEST_REGION).then_some(rounded)
+    }
+
+    /// As [`rounded`](Self::rounded), of a live block.
+    #[inline]
+    const fn rounded_live(size: usize) -> usize {
+        (if size == 0 { GRANULE } else { size + (GRANULE - 1) }) & !(GRANULE - 1)
+    }
+
+    /// The size in bytes of a free block that is one of the largest: no other one is larger by more than its class is wide. O(1).
+    ///
+    /// A request for so many bytes, aligned to granules, succeeds.
+    #[must_use]
+    pub fn largest_block(&self) -> usize {
+        self.lists.last().map_or(0, |found| found.size)
+    }
+
+    /// Where a search finds room for `size` bytes, whole granules, and at which distance from its start.
+    #[inline]
+    fn find(&self, size: usize, align: usize) -> Option<(Found, usize)> {
+        if align <= GRANULE {
+            return Some((self.lists.find(size)?, 0));
+        }
+        let found = self.lists.find_aligned(size, align)?;
+        Some((found, found.block.wrapping_neg() & (align - 1)))
+    }
+
+    /// Makes `size` bytes of a free block live, from `gap` bytes behind its start on, and returns their address.
+    ///
+    /// # Safety
+    ///
+    /// The block is free, in a list, and has so many bytes; `gap` and `size` are whole granules.
+    #[inline]
+    unsafe fn take(&mut self, found: Found, gap: usize, size: usize) -> usize {
+        let Found { block, size: whole } = found;
+        let region = self.regions.find(block);
+        let (start, end) = (block + gap, block + whole);
+        let rest = start + size;
+        // SAFETY: the block lies in the region, is in a list, and what is left of it is free.
+        unsafe {
+            if block == region.first_or_odd() {
+                self.check_wholly_free_before(region, end);
+            }
+            self.lists.remove(block, whole);
+            if gap == 0 {
+                region.clear_end(block);
+            } else {
+                region.set_end(start - GRANULE);
+                self.lists.push(block, gap);
+            }
+            if rest < end {
+                region.set_end(rest);
+                self.lists.push(rest, end - rest);
+            } else {
+                region.clear_end(end - GRANULE);
+            }
+        }
+        self.used += size;
+        start
+    }
+
+    /// Makes `size` bytes from `start` on free, and merges them with the free blocks beside them.
+    ///
+    /// # Safety
+    ///
+    /// They are whole granules of one region, live or not in use yet, and nobody uses them any more.
+    #[inline]
+    unsafe fn free(&mut self, region: RegionStart<GRANULE>, start: usize, size: usize) {
+        let (mut block, mut end) = (start, start + size);
+        // SAFETY: passed on from the caller. What lies beside live bytes is live, or a free block that ends or begins there;
+        // before the first block lies the header, and behind the last granule the bitmap has a bit.
+        unsafe {
+            if region.is_end(start - GRANULE) {
+                let before = FreeBlock::<GRANULE>::size_from_end(start);
+                block = start - before;
+                self.lists.remove(block, before);
+                // The only bit of a block of one granule stays, as that of the first one.
+                if before > GRANULE {
+                    region.clear_end(start - GRANULE);
+                }
+            } else {
+                region.set_end(start);
+            }
+            if region.is_end(end) {
+                let behind = FreeBlock::<GRANULE>::size_from_start(end);
+                self.lists.remove(end, behind);
+                if behind > GRANULE {
+                    region.clear_end(end);
+                }
+                end += behind;
+            } else {
+                region.set_end(end - GRANULE);
+            }
+            self.lists.push(block, end - block);
+            if block == region.first_or_odd() {
+                self.check_wholly_free_now(region, end);
+            }
+        }
+    }
+
+    /// Takes a region off the list of wholly free ones where it is in it.
+    ///
+    /// # Safety
+    ///
+    /// A free block begins where the first block of the region does, and ends at `end`.
+    #[cold]
+    #[inline(never)]
+    unsafe fn check_wholly_free_before(&mut self, region: RegionStart<GRANULE>, end: usize) {
+        // SAFETY: passed on from the caller; a region that is one free block is in the list.
+        unsafe {
+            if end == region.address() + region.size() {
+                self.regions.unlink_wholly_free(region);
+            }
+        }
+    }
+
+    /// Puts a region into the list of wholly free ones where it is one free block.
+    ///
+    /// # Safety
+    ///
+    /// A free block begins where the first block of the region does, and ends at `end`; it did not just before.
+    #[cold]
+    #[inline(never)]
+    unsafe fn check_wholly_free_now(&mut self, region: RegionStart<GRANULE>, end: usize) {
+        // SAFETY: passed on from the caller.
+        unsafe {
+            if end == region.address() + region.size() {
+                self.regions.link_wholly_free(region);
+            }
+        }
+    }
+
+    /// Makes a region of its own of some memory, or of a piece of what a caller handed over.
+    ///
+    /// # Safety
+    ///
+    /// The memory is the engine's from now on, whole granules, and in no other region.
+    unsafe fn insert_region(&mut self, memory: Region, extent: Extent) {
+        let region = RegionStart::<GRANULE>::new(memory.start());
+        // SAFETY: passed on from the caller; the memory is larger than the overhead.
+        unsafe {
+            let first = region.create(memory.size(), extent);
+            self.regions.insert(region);
+            self.total += memory.end() - first;
+            self.free(region, first, memory.end() - first);
+        }
+    }
+
+    /// Resizes a live block where it is. Returns whether that can be.
+    ///
+    /// # Safety
+    ///
+    /// The block is live and has `old` bytes; both sizes are whole granules.
+    unsafe fn resize(&mut self, start: usize, old: usize, new: usize) -> bool {
+        if new == old {
+            return true;
+        }
+        let region = self.regions.find(start);
+        // SAFETY: passed on from the caller: the block ends in the region. What lies behind it is live, or a free block that
+        // begins there, which is in a list. The tail of the block is whole granules.
+        unsafe {
+            if new < old {
+                self.free(region, start + new, old - new);
+                self.used -= old - new;
+                return true;
+            }
+            if !region.is_end(start + old) {
+                return false;
+            }
+            let behind = FreeBlock::<GRANULE>::size_from_start(start + old);
+            if behind < new - old {
+                return false;
+            }
+            self.take(Found { block: start + old, size: behind }, 0, new - old);
+        }
+        true
+    }
+}
+
+impl<const GRANULE: usize, const FL: usize, const SL: usize> BaseAllocator for DenseByteAllocator<GRANULE, FL, SL>
+where
+    SecondLevel<SL>: Occupancy,
+{
+    unsafe fn init(&mut self, start: usize, size: usize) -> AllocResult {
+        if !self.regions.is_empty() {
+            return Err(AllocError::InvalidParam);
+        }
+        // SAFETY: passed on from the caller.
+        unsafe { self.add_memory(start, size) }
+    }
+
+    unsafe fn add_memory(&mut self, start: usize, size: usize) -> AllocResult {
+        let region = Region::new(start, size)?;
+        let trimmed = region.trim_for_bytes(GRANULE)?;
+        if trimmed.size() <= RegionStart::<GRANULE>::overhead(trimmed.size()) {
+            return Err(AllocError::InvalidParam);
+        }
+        self.regions.check(region, FreeBlock::<GRANULE>::REACH)?;
+        let mut rest = trimmed;
+        while rest.size() > Self::LARGEST_REGION {
+            // What is left for the last piece is enough for one.
+            let size = Self::LARGEST_REGION.min(rest.size() - LEAST_PIECE) & !(GRANULE - 1);
+            // SAFETY: the caller hands the memory over, and it overlaps none that is here.
+            unsafe { self.insert_region(Region::new(rest.start(), size)?, Extent::Piece) };
+            rest = Region::between(rest.start() + size, rest.end())?;
+        }
+        let extent = if rest == trimmed { Extent::Whole } else { Extent::Piece };
+        // SAFETY: as above.
+        unsafe { self.insert_region(rest, extent) };
+        Ok(())
+    }
+}
+
+// SAFETY: a block lies in a region that was handed over, where all but the header and the bitmap is in blocks; it is a
+// multiple of its alignment. `take` makes live what was free, so no two live blocks share a byte; the engine writes to free
+// blocks, headers and bitmaps only. `realloc` resizes in place or moves the plain way. Nothing is called back, and the memory
+// is reached through addresses that this value has.
+unsafe impl<const GRANULE: usize, const FL: usize, const SL: usize> ByteAllocator
+    for DenseByteAllocator<GRANULE, FL, SL>
+where
+    SecondLevel<SL>: Occupancy,
+{
+    #[inline]
+    fn alloc(&mut self, layout: Layout) -> AllocResult<NonNull<u8>> {
+        let size = Self::rounded(layout.size()).ok_or(AllocError::NoMemory)?;
+        let (found, gap) = self.find(size, layout.align()).ok_or(AllocError::NoMemory)?;
+        // SAFETY: a search finds free blocks with room for so many bytes.
+        let start = unsafe { self.take(found, gap, size) };
+        pointer_at(start).ok_or(AllocError::NoMemory)
+    }
+
+    #[inline]
+    unsafe fn dealloc(&mut self, ptr: NonNull<u8>, layout: Layout) {
+        let (start, size) = (address_of(widen(ptr)), Self::rounded_live(layout.size()));
+        let region = self.regions.find(start);
+        self.used -= size;
+        // SAFETY: the caller's block is live, and so many bytes of its region.
+        unsafe { self.free(region, start, size) };
+    }
+
+    fn total_bytes(&self) -> usize {
+        self.total
+    }
+
+    fn used_bytes(&self) -> usize {
+        self.used
+    }
+
+    fn available_bytes(&self) -> usize {
+        self.total - self.used
+    }
+
+    unsafe fn realloc(&mut self, ptr: NonNull<u8>, layout: Layout, new_size: usize) -> AllocResult<NonNull<u8>> {
+        // SAFETY: passed on from the caller.
+        unsafe {
+            match self.realloc_in_place(ptr, layout, new_size) {
+                Ok(block) => Ok(block),
+                Err(_) => realloc_by_moving(self, ptr, layout, new_size),
+            }
+        }
+    }
+
+    /// Gives back the tail of a block that becomes smaller; a block that becomes larger takes what it needs of a free block
+    /// behind it.
+    unsafe fn realloc_in_place(
+        &mut self,
+        ptr: NonNull<u8>,
+        layout: Layout,
+        new_size: usize,
+    ) -> AllocResult<NonNull<u8>> {
+        let new = Self::rounded(new_size).ok_or(AllocError::NoMemory)?;
+        let block = widen(ptr);
+        // SAFETY: the caller's block is live, and has so many bytes.
+        let resized = unsafe { self.resize(address_of(block), Self::rounded_live(layout.size()), new) };
+        if resized { Ok(block) } else { Err(AllocError::NoMemory) }
+    }
+
+    fn usable_size(&self, layout: Layout) -> (usize, usize) {
+        (layout.size(), Self::rounded(layout.size()).unwrap_or(layout.size()))
+    }
+
+    fn alloc_batch<'o>(&mut self, layout: Layout, out: &'o mut [MaybeUninit<NonNull<u8>>]) -> &'o mut [NonNull<u8>] {
+        self.take_batch(layout, out)
+    }
+
+    /// A region in which nothing is live: O(log(regions)). Not one that was so large that it became several.
+    fn release_region(&mut self) -> Option<Region> {
+        let region = self.regions.first_wholly_free()?;
+        // SAFETY: what is in the list are regions, each of them one free block, which is in a list.
+        unsafe {
+            let (start, size, first) = (region.address(), region.size(), region.first_or_odd());
+            let free = start + size - first;
+            self.regions.unlink_wholly_free(region);
+            self.regions.remove(region);
+            self.lists.remove(first, free);
+            self.total -= free;
+            Region::new(start, size).ok()
+        }
+    }
+
+    fn region_for(&self, layout: Layout) -> Option<Layout> {
+        let mut needed = Self::rounded(layout.size())?;
+        if layout.align() > GRANULE {
+            needed = needed.checked_add(layout.align() - GRANULE)?;
+        }
+        // All blocks of its class are large enough.
+        let least = Class::at_least::<SL>(needed / GRANULE).least::<SL>().checked_mul(GRANULE)?;
+        let size = RegionStart::<GRANULE>::size_for(least)?;
+        if size > Self::LARGEST_REGION || !is_aligned(size, GRANULE) {
+            return None;
+        }
+        Layout::from_size_align(align_up(size, GRANULE)?, GRANULE).ok()
+    }
+}
+
+impl Default for DenseByteAllocator {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Default for SmallDenseByteAllocator {
+    fn default() -> Self {
+        Self::small()
+    }
+}
+
+impl<const GRANULE: usize, const FL: usize, const SL: usize> fmt::Debug for DenseByteAllocator<GRANULE, FL, SL>
+where
+    SecondLevel<SL>: Occupancy,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DenseByteAllocator")
+            .field("total_bytes", &self.total)
+            .field("used_bytes", &self.used)
+            .field("largest_block", &self.largest_block())
+            .finish()
+    }
+}
