@@ -114,6 +114,8 @@ pub use allocator_tlsf::TlsfByteAllocator;
 #[cfg(feature = "shared")]
 pub use allocator_shared::{self as shared, DefaultLock, Locked};
 
+#[cfg(feature = "dense")]
+pub use allocator_dense::{DenseByteAllocator, SmallDenseByteAllocator};
 #[cfg(feature = "slab")]
 pub use allocator_slab::{
     self as slab, ClassStatistics, FineClasses, Heap, MIN_HEAP_SIZE, PowerOfTwoClasses, SET_SIZE, SizeClasses, Slab,

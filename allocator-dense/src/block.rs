@@ -75,8 +75,8 @@ impl<const GRANULE: usize> FreeBlock<GRANULE> {
     pub(crate) unsafe fn write(block: usize, size: usize, next: usize) {
         // SAFETY: passed on from the caller.
         unsafe {
-            Self::set_next(block, size, next);
-            Self::set_prev(block, size, 0);
+            Self::set_word(block, Self::link(block, next) | Self::tag(size));
+            Self::set_word(block + GRANULE - Self::WORD, Self::tag(size));
             if size > GRANULE {
                 Self::set_word(block + GRANULE, size);
                 Self::set_word(block + size - Self::WORD, size);
@@ -110,18 +110,52 @@ impl<const GRANULE: usize> FreeBlock<GRANULE> {
     ///
     /// The block is free and has `size` bytes.
     #[inline]
-    pub(crate) unsafe fn set_next(block: usize, size: usize, next: usize) {
-        // SAFETY: passed on from the caller.
-        unsafe { Self::set_word(block, Self::link(block, next) | Self::tag(size)) };
-    }
-
-    /// # Safety
-    ///
-    /// The block is free and has `size` bytes.
-    #[inline]
     pub(crate) unsafe fn set_prev(block: usize, size: usize, prev: usize) {
         // SAFETY: passed on from the caller.
         unsafe { Self::set_word(block + GRANULE - Self::WORD, Self::link(block, prev) | Self::tag(size)) };
+    }
+
+    /// Takes a block out of its list: links its neighbours to each other, and returns them, the next one first.
+    ///
+    /// # Safety
+    ///
+    /// The block is in a list.
+    #[inline]
+    pub(crate) unsafe fn unlink(block: usize) -> (usize, usize) {
+        // SAFETY: passed on from the caller. The blocks of a list are of one granule all or none, so the words of all have the
+        // same tag; a word of 0 or a tag links to none.
+        unsafe {
+            let (next_word, prev_word) = (Self::word(block), Self::word(block + GRANULE - Self::WORD));
+            let (next, prev) = (Self::linked(block, next_word), Self::linked(block, prev_word));
+            let tag = next_word & 1;
+            if next != 0 {
+                let word = if Self::WIDE { prev_word } else { Self::link(next, prev) | tag };
+                Self::set_word(next + GRANULE - Self::WORD, word);
+            }
+            if prev != 0 {
+                let word = if Self::WIDE { next_word } else { Self::link(prev, next) | tag };
+                Self::set_word(prev, word);
+            }
+            (next, prev)
+        }
+    }
+
+    /// Takes the first block out of its list, and returns the next one, which is the first now.
+    ///
+    /// # Safety
+    ///
+    /// The block is the first of a list.
+    #[inline]
+    pub(crate) unsafe fn unlink_first(block: usize) -> usize {
+        // SAFETY: passed on from the caller; the tag is as in `unlink`.
+        unsafe {
+            let next_word = Self::word(block);
+            let next = Self::linked(block, next_word);
+            if next != 0 {
+                Self::set_word(next + GRANULE - Self::WORD, next_word & 1);
+            }
+            next
+        }
     }
 
     /// The size in bytes of the free block that begins at `start`.

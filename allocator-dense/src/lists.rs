@@ -70,36 +70,45 @@ where
     #[inline]
     pub(crate) unsafe fn remove(&mut self, block: usize, size: usize) {
         // SAFETY: passed on from the caller.
-        let (next, prev) = unsafe { (FreeBlock::<GRANULE>::next(block), FreeBlock::<GRANULE>::prev(block)) };
-        if next != 0 {
-            // SAFETY: the next one is in the list, and of one granule iff this one is.
-            unsafe { FreeBlock::<GRANULE>::set_prev(next, size, prev) };
+        let (next, prev) = unsafe { FreeBlock::<GRANULE>::unlink(block) };
+        if prev == 0 {
+            self.set_head(Class::of::<SL>(size / GRANULE), next);
         }
-        if prev != 0 {
-            // SAFETY: as above.
-            return unsafe { FreeBlock::<GRANULE>::set_next(prev, size, next) };
-        }
-        let class = Class::of::<SL>(size / GRANULE);
+    }
+
+    /// Makes `block` the first one of a class, which had another first one, or the class empty where it is 0.
+    #[inline]
+    fn set_head(&mut self, class: Class, block: usize) {
         if let Some(head) = self.heads.as_flattened_mut().get_mut(class.get()) {
-            *head = next;
+            *head = block;
         }
-        if next == 0 {
+        if block == 0 {
             <SecondLevel<SL>>::remove(&mut self.levels, &mut self.bits, class);
         }
     }
 
-    /// A block of at least `size` bytes, whole granules: the first of a few of the request's own class that is large
-    /// enough, else one of the lowest class whose blocks all are. O(1).
+    /// Takes a block of at least `size` bytes, whole granules, out of its list: the first of a few of the request's own class
+    /// that is large enough, else one of the lowest class whose blocks all are. O(1).
     #[inline]
-    pub(crate) fn find(&self, size: usize) -> Option<Found> {
+    pub(crate) fn take(&mut self, size: usize) -> Option<Found> {
         let granules = size / GRANULE;
         let (own, sure) = (Class::of::<SL>(granules), Class::at_least::<SL>(granules));
         if own != sure
             && let Some(found) = self.look(own, |found| found.size >= size)
         {
+            // SAFETY: the block is in a list.
+            unsafe { self.remove(found.block, found.size) };
             return Some(found);
         }
-        self.first_from(sure)
+        let class = <SecondLevel<SL>>::first_from(self.levels, &self.bits, sure)?;
+        let block = self.head(class);
+        // SAFETY: the class has a block, so this is the first of its list.
+        unsafe {
+            let size = FreeBlock::<GRANULE>::size_from_start(block);
+            let next = FreeBlock::<GRANULE>::unlink_first(block);
+            self.set_head(class, next);
+            Some(Found { block, size })
+        }
     }
 
     /// A block with room for `size` bytes, whole granules, at an address that is a multiple of `align`, more than a granule.

@@ -1,16 +1,17 @@
-//! A region: its header, and its bitmap of the ends of free blocks.
+//! A region: its header, and its bitmap of the bounds of free blocks.
 //!
 //! ```text
 //!   start                                                                            start + size
 //!   ┌────────┬───────────────────────┬──────────┬──────────────┬──────────┬─────────────┐
 //!   │ header │ bitmap                │ live     │ free         │ live     │ free        │
 //!   └────────┴───────────────────────┴──────────┴──────────────┴──────────┴─────────────┘
-//!     bits     0 ... 0                 0 .... 0   1 0 ... 0 1    0 .... 0   1 0 ... 0 1   0
+//!     bits     0 ... 0                 0 ...      1 0 ...        1 0 ...    1 0 ...       1
 //! ```
 //!
-//! The bitmap has a bit for each granule of the region, and one behind the last. A bit is set iff its granule is the first or
-//! the last one of a free block. So the bit before a block tells whether a free block ends there, and the bit behind it
-//! whether one begins there: nothing else can set these.
+//! The bitmap has a bit for each granule, and one for the end of the region: that of an address is set iff a free block begins
+//! or ends there. Two free blocks never touch, so the bit at the start of a live block is set iff a free block ends there, the
+//! bit at its end iff one begins there, and none between. To free a block, or to make one live, is to flip the bits at both of
+//! its ends.
 
 use core::mem::{offset_of, size_of};
 
@@ -29,7 +30,7 @@ struct Header {
     /// The regions below and above in the tree, 0 for none.
     below: usize,
     above: usize,
-    /// The neighbours in the list of wholly free regions, 0 for none.
+    /// The neighbours in the list of wholly free regions.
     next: usize,
     prev: usize,
 }
@@ -94,9 +95,9 @@ impl<const GRANULE: usize> RegionStart<GRANULE> {
         below set_below below
         /// The region above in the tree, 0 for none.
         above set_above above
-        /// The next wholly free region, 0 for none.
+        /// The next wholly free region.
         next set_next next
-        /// The previous wholly free region, 0 for none.
+        /// The previous wholly free region.
         prev set_prev prev
     }
 
@@ -153,7 +154,7 @@ impl<const GRANULE: usize> RegionStart<GRANULE> {
         first
     }
 
-    /// The word that has the bit of the granule at `address`, and a mask of the bit.
+    /// The word that has the bit of `address`, and a mask of the bit.
     #[inline]
     const fn bit(self, address: usize) -> (usize, Word) {
         let granule = (address - self.0) / GRANULE;
@@ -161,40 +162,32 @@ impl<const GRANULE: usize> RegionStart<GRANULE> {
         (word, 1 << (granule % Word::BITS as usize))
     }
 
-    /// Whether the granule at `address` is the first or last one of a free block.
+    /// Whether a free block begins or ends at `address`.
     ///
     /// # Safety
     ///
     /// A region of the engine starts here; the address is a multiple of the granule in it, or its end.
     #[inline]
-    pub(crate) unsafe fn is_end(self, address: usize) -> bool {
+    pub(crate) unsafe fn is_bound(self, address: usize) -> bool {
         let (word, mask) = self.bit(address);
         // SAFETY: the word is one of the bitmap.
         unsafe { read::<Word>(word) & mask != 0 }
     }
 
-    /// Notes that the granule at `address` is the first or last one of a free block.
+    /// Flips whether a free block begins or ends at `address`. Returns whether one did.
     ///
     /// # Safety
     ///
-    /// As for [`is_end`](Self::is_end).
+    /// As for [`is_bound`](Self::is_bound).
     #[inline]
-    pub(crate) unsafe fn set_end(self, address: usize) {
+    pub(crate) unsafe fn flip_bound(self, address: usize) -> bool {
         let (word, mask) = self.bit(address);
         // SAFETY: the word is one of the bitmap.
-        unsafe { write(word, read::<Word>(word) | mask) };
-    }
-
-    /// Notes that the granule at `address` is not the first or last one of a free block.
-    ///
-    /// # Safety
-    ///
-    /// As for [`is_end`](Self::is_end).
-    #[inline]
-    pub(crate) unsafe fn clear_end(self, address: usize) {
-        let (word, mask) = self.bit(address);
-        // SAFETY: the word is one of the bitmap.
-        unsafe { write(word, read::<Word>(word) & !mask) };
+        unsafe {
+            let bits = read::<Word>(word);
+            write(word, bits ^ mask);
+            bits & mask != 0
+        }
     }
 
     /// How many bits are set. O(`size / GRANULE / 64`).
@@ -202,7 +195,7 @@ impl<const GRANULE: usize> RegionStart<GRANULE> {
     /// # Safety
     ///
     /// A region of the engine starts here.
-    pub(crate) unsafe fn ends(self) -> usize {
+    pub(crate) unsafe fn bounds(self) -> usize {
         // SAFETY: passed on from the caller.
         let overhead = Self::overhead(unsafe { self.size() });
         let words = (size_of::<Header>()..overhead).step_by(size_of::<Word>());

@@ -11,7 +11,9 @@ use crate::region_tree::RegionTree;
 ///
 /// - `tree` has all regions; no two share an address.
 /// - The region at hand, of `size` bytes at `start`, is one of them, or there are none and `size` is 0.
-/// - `wholly_free` is the first of the regions, not pieces, that are one free block, which form a list.
+/// - `wholly_free` is [`UNTRACKED`] as long as there has never been a second region, and the only one is looked at when one is
+///   asked for. After that it is the first of the regions, not pieces, that are one free block, which form a list, or
+///   [`NONE`].
 pub(crate) struct Regions<const GRANULE: usize> {
     start: usize,
     size: usize,
@@ -19,8 +21,12 @@ pub(crate) struct Regions<const GRANULE: usize> {
     wholly_free: usize,
 }
 
+const UNTRACKED: usize = 0;
+/// No address of a region, which are even.
+const NONE: usize = 1;
+
 impl<const GRANULE: usize> Regions<GRANULE> {
-    pub(crate) const EMPTY: Self = Self { start: 0, size: 0, tree: RegionTree::EMPTY, wholly_free: 0 };
+    pub(crate) const EMPTY: Self = Self { start: 0, size: 0, tree: RegionTree::EMPTY, wholly_free: UNTRACKED };
 
     pub(crate) const fn is_empty(&self) -> bool {
         self.tree.is_empty()
@@ -96,9 +102,25 @@ impl<const GRANULE: usize> Regions<GRANULE> {
         }
     }
 
-    /// A region that is one free block, not a piece. O(1).
+    /// Whether the list of wholly free regions is kept.
+    #[inline]
+    pub(crate) const fn tracks_wholly_free(&self) -> bool {
+        self.wholly_free != UNTRACKED
+    }
+
+    /// The only region there has ever been, for which the list of wholly free regions is not kept.
+    pub(crate) fn only_untracked(&self) -> Option<RegionStart<GRANULE>> {
+        (!self.tracks_wholly_free() && self.size > 0).then(|| RegionStart::new(self.start))
+    }
+
+    /// Begins the list of wholly free regions, none so far.
+    pub(crate) const fn track_wholly_free(&mut self) {
+        self.wholly_free = NONE;
+    }
+
+    /// A region of the list of wholly free ones. O(1).
     pub(crate) fn first_wholly_free(&self) -> Option<RegionStart<GRANULE>> {
-        (self.wholly_free != 0).then(|| RegionStart::new(self.wholly_free))
+        (self.wholly_free > NONE).then(|| RegionStart::new(self.wholly_free))
     }
 
     /// Notes that a region is one free block. O(1).
@@ -111,8 +133,8 @@ impl<const GRANULE: usize> Regions<GRANULE> {
         // SAFETY: passed on from the caller; what is in the list are regions.
         unsafe {
             region.set_next(next);
-            region.set_prev(0);
-            if next != 0 {
+            region.set_prev(NONE);
+            if next != NONE {
                 RegionStart::<GRANULE>::new(next).set_prev(region.address());
             }
         }
@@ -127,10 +149,10 @@ impl<const GRANULE: usize> Regions<GRANULE> {
         // SAFETY: passed on from the caller; what is in the list are regions.
         unsafe {
             let (next, prev) = (region.next(), region.prev());
-            if next != 0 {
+            if next != NONE {
                 RegionStart::<GRANULE>::new(next).set_prev(prev);
             }
-            if prev == 0 {
+            if prev == NONE {
                 self.wholly_free = next;
             } else {
                 RegionStart::<GRANULE>::new(prev).set_next(next);
@@ -143,7 +165,7 @@ impl<const GRANULE: usize> Regions<GRANULE> {
         core::iter::successors(self.first_wholly_free(), |region| {
             // SAFETY: what is in the list are regions.
             let next = unsafe { region.next() };
-            (next != 0).then(|| RegionStart::new(next))
+            (next != NONE).then(|| RegionStart::new(next))
         })
     }
 

@@ -44,7 +44,7 @@ const LEAST_PIECE: usize = 512;
 ///   │         class 2   -   │  │   └────────┴───┬────┴────────┴─^──────────┴────────┴─^──────────────┘
 ///   │         ...           │  └────────────────┼──────────────┘ size, next, prev     │
 ///   │         class n  ─────┼───────────────────┼─────────────────────────────────────┘
-///   │ regions  ─────────────┼──> the tree       └> 0 0 0 0 0 1 0 0 1 0 0 0 0 0 1 0 0 0 0 1 0
+///   │ regions  ─────────────┼──> the tree       └> 0 0 0 1 0 0 0 0 1 0 0 0 1 0 0 0 0 0 0 1
 ///   └───────────────────────┘      of headers
 /// ```
 ///
@@ -53,12 +53,12 @@ const LEAST_PIECE: usize = 512;
 ///
 /// # Invariants
 ///
-/// - A bit is set iff its granule is the first or the last one of a free block.
+/// - The bit of an address is set iff a free block begins or ends there.
 /// - No two free blocks of a region touch.
 /// - Each free block is in the list of its class, and nothing else is in a list.
 /// - `total - used` is the sum of the sizes of all free blocks.
 ///
-/// So when a block comes back, the bit before it is set iff a free block ends there, and the bit behind it iff one begins
+/// So when a block comes back, the bit at its start is set iff a free block ends there, and the bit at its end iff one begins
 /// there. What live blocks contain is never looked at.
 ///
 /// # Time complexity
@@ -180,15 +180,13 @@ where
     /// What a block of `size` bytes takes: whole granules, at least one. `None` where that is larger than any block.
     #[inline]
     fn rounded(size: usize) -> Option<usize> {
-        // A layout is no larger than `isize::MAX`; so the sum does not overflow, whatever a caller passes as a new size is.
-        let rounded = size.max(1).checked_add(GRANULE - 1)? & !(GRANULE - 1);
-        (rounded <= Self::LARGEST_REGION).then_some(rounded)
+        if size > Self::LARGEST_REGION { None } else { Some(Self::rounded_live(size)) }
     }
 
     /// As [`rounded`](Self::rounded), of a live block.
     #[inline]
     const fn rounded_live(size: usize) -> usize {
-        (if size == 0 { GRANULE } else { size + (GRANULE - 1) }) & !(GRANULE - 1)
+        (size + (size == 0) as usize + (GRANULE - 1)) & !(GRANULE - 1)
     }
 
     /// The size in bytes of a free block that is one of the largest: no other one is larger by more than its class is wide. O(1).
@@ -199,13 +197,16 @@ where
         self.lists.last().map_or(0, |found| found.size)
     }
 
-    /// Where a search finds room for `size` bytes, whole granules, and at which distance from its start.
+    /// Takes a free block with room for `size` bytes, whole granules, out of its list. Returns at which distance from its start
+    /// an address is that is a multiple of `align`.
     #[inline]
-    fn find(&self, size: usize, align: usize) -> Option<(Found, usize)> {
+    fn take(&mut self, size: usize, align: usize) -> Option<(Found, usize)> {
         if align <= GRANULE {
-            return Some((self.lists.find(size)?, 0));
+            return Some((self.lists.take(size)?, 0));
         }
         let found = self.lists.find_aligned(size, align)?;
+        // SAFETY: the block is in a list.
+        unsafe { self.lists.remove(found.block, found.size) };
         Some((found, found.block.wrapping_neg() & (align - 1)))
     }
 
@@ -213,30 +214,25 @@ where
     ///
     /// # Safety
     ///
-    /// The block is free, in a list, and has so many bytes; `gap` and `size` are whole granules.
+    /// The block is free, in no list, and has so many bytes; `gap` and `size` are whole granules.
     #[inline]
-    unsafe fn take(&mut self, found: Found, gap: usize, size: usize) -> usize {
+    unsafe fn occupy(&mut self, found: Found, gap: usize, size: usize) -> usize {
         let Found { block, size: whole } = found;
         let region = self.regions.find(block);
         let (start, end) = (block + gap, block + whole);
         let rest = start + size;
-        // SAFETY: the block lies in the region, is in a list, and what is left of it is free.
+        // SAFETY: the block lies in the region, and what is left of it is free.
         unsafe {
-            if block == region.first_or_odd() {
+            if self.regions.tracks_wholly_free() && block == region.first_or_odd() {
                 self.check_wholly_free_before(region, end);
             }
-            self.lists.remove(block, whole);
-            if gap == 0 {
-                region.clear_end(block);
-            } else {
-                region.set_end(start - GRANULE);
+            region.flip_bound(start);
+            region.flip_bound(rest);
+            if gap != 0 {
                 self.lists.push(block, gap);
             }
-            if rest < end {
-                region.set_end(rest);
+            if rest != end {
                 self.lists.push(rest, end - rest);
-            } else {
-                region.clear_end(end - GRANULE);
             }
         }
         self.used += size;
@@ -251,32 +247,21 @@ where
     #[inline]
     unsafe fn free(&mut self, region: RegionStart<GRANULE>, start: usize, size: usize) {
         let (mut block, mut end) = (start, start + size);
-        // SAFETY: passed on from the caller. What lies beside live bytes is live, or a free block that ends or begins there;
-        // before the first block lies the header, and behind the last granule the bitmap has a bit.
+        // SAFETY: passed on from the caller. At the start of live bytes, a free block can only end, and at their end only begin;
+        // one that does is in a list.
         unsafe {
-            if region.is_end(start - GRANULE) {
+            if region.flip_bound(start) {
                 let before = FreeBlock::<GRANULE>::size_from_end(start);
-                block = start - before;
+                block -= before;
                 self.lists.remove(block, before);
-                // The only bit of a block of one granule stays, as that of the first one.
-                if before > GRANULE {
-                    region.clear_end(start - GRANULE);
-                }
-            } else {
-                region.set_end(start);
             }
-            if region.is_end(end) {
+            if region.flip_bound(end) {
                 let behind = FreeBlock::<GRANULE>::size_from_start(end);
                 self.lists.remove(end, behind);
-                if behind > GRANULE {
-                    region.clear_end(end);
-                }
                 end += behind;
-            } else {
-                region.set_end(end - GRANULE);
             }
             self.lists.push(block, end - block);
-            if block == region.first_or_odd() {
+            if self.regions.tracks_wholly_free() && block == region.first_or_odd() {
                 self.check_wholly_free_now(region, end);
             }
         }
@@ -314,6 +299,20 @@ where
         }
     }
 
+    /// Whether a region, not a piece, is one free block.
+    ///
+    /// # Safety
+    ///
+    /// The region is one of the engine's.
+    unsafe fn is_wholly_free(region: RegionStart<GRANULE>) -> bool {
+        // SAFETY: passed on from the caller; a block begins at the first granule, and is free iff its bit says so.
+        unsafe {
+            let first = region.first_or_odd();
+            let end = region.address() + region.size();
+            first & 1 == 0 && region.is_bound(first) && FreeBlock::<GRANULE>::size_from_start(first) == end - first
+        }
+    }
+
     /// Makes a region of its own of some memory, or of a piece of what a caller handed over.
     ///
     /// # Safety
@@ -321,8 +320,15 @@ where
     /// The memory is the engine's from now on, whole granules, and in no other region.
     unsafe fn insert_region(&mut self, memory: Region, extent: Extent) {
         let region = RegionStart::<GRANULE>::new(memory.start());
-        // SAFETY: passed on from the caller; the memory is larger than the overhead.
+        // SAFETY: passed on from the caller; the memory is larger than the overhead. The only region there was is in the list
+        // iff it is wholly free.
         unsafe {
+            if let Some(only) = self.regions.only_untracked() {
+                self.regions.track_wholly_free();
+                if Self::is_wholly_free(only) {
+                    self.regions.link_wholly_free(only);
+                }
+            }
             let first = region.create(memory.size(), extent);
             self.regions.insert(region);
             self.total += memory.end() - first;
@@ -348,14 +354,15 @@ where
                 self.used -= old - new;
                 return true;
             }
-            if !region.is_end(start + old) {
+            if !region.is_bound(start + old) {
                 return false;
             }
             let behind = FreeBlock::<GRANULE>::size_from_start(start + old);
             if behind < new - old {
                 return false;
             }
-            self.take(Found { block: start + old, size: behind }, 0, new - old);
+            self.lists.remove(start + old, behind);
+            self.occupy(Found { block: start + old, size: behind }, 0, new - old);
         }
         true
     }
@@ -396,7 +403,7 @@ where
 }
 
 // SAFETY: a block lies in a region that was handed over, where all but the header and the bitmap is in blocks; it is a
-// multiple of its alignment. `take` makes live what was free, so no two live blocks share a byte; the engine writes to free
+// multiple of its alignment. `occupy` makes live what was free, so no two live blocks share a byte; the engine writes to free
 // blocks, headers and bitmaps only. `realloc` resizes in place or moves the plain way. Nothing is called back, and the memory
 // is reached through addresses that this value has.
 unsafe impl<const GRANULE: usize, const FL: usize, const SL: usize> ByteAllocator
@@ -407,9 +414,9 @@ where
     #[inline]
     fn alloc(&mut self, layout: Layout) -> AllocResult<NonNull<u8>> {
         let size = Self::rounded(layout.size()).ok_or(AllocError::NoMemory)?;
-        let (found, gap) = self.find(size, layout.align()).ok_or(AllocError::NoMemory)?;
-        // SAFETY: a search finds free blocks with room for so many bytes.
-        let start = unsafe { self.take(found, gap, size) };
+        let (found, gap) = self.take(size, layout.align()).ok_or(AllocError::NoMemory)?;
+        // SAFETY: the block has room for so many bytes, and is in no list now.
+        let start = unsafe { self.occupy(found, gap, size) };
         pointer_at(start).ok_or(AllocError::NoMemory)
     }
 
@@ -469,12 +476,19 @@ where
 
     /// A region in which nothing is live: O(log(regions)). Not one that was so large that it became several.
     fn release_region(&mut self) -> Option<Region> {
-        let region = self.regions.first_wholly_free()?;
-        // SAFETY: what is in the list are regions, each of them one free block, which is in a list.
+        // SAFETY: each of the list is one free block, as is the only one there has ever been if it says so; that block is in a
+        // list.
         unsafe {
+            let region = match self.regions.only_untracked() {
+                Some(only) => Self::is_wholly_free(only).then_some(only)?,
+                None => {
+                    let region = self.regions.first_wholly_free()?;
+                    self.regions.unlink_wholly_free(region);
+                    region
+                }
+            };
             let (start, size, first) = (region.address(), region.size(), region.first_or_odd());
             let free = start + size - first;
-            self.regions.unlink_wholly_free(region);
             self.regions.remove(region);
             self.lists.remove(first, free);
             self.total -= free;

@@ -25,11 +25,11 @@ where
         if let Some(size) = Self::rounded(layout.size()) {
             let together = if size % layout.align() == 0 || layout.align() <= GRANULE { usize::MAX } else { 1 };
             while len < out.len()
-                && let Some((found, gap)) = self.find(size, layout.align())
+                && let Some((found, gap)) = self.take(size, layout.align())
             {
                 let count = ((found.size - gap) / size).min(out.len() - len).min(together);
-                // SAFETY: a search finds a free block with room for at least one.
-                let first = unsafe { self.take(found, gap, count * size) };
+                // SAFETY: the block has room for at least one, and is in no list now.
+                let first = unsafe { self.occupy(found, gap, count * size) };
                 for index in 0..count {
                     let Some(block) = pointer_at(first + index * size) else { break };
                     out[len].write(block);

@@ -37,12 +37,12 @@ where
                 self.validate_block(class, found, prev)?;
                 prev = found.block;
                 free += found.size;
-                ends += if found.size == GRANULE { 1 } else { 2 };
+                ends += 2;
                 ensure(free <= self.total, "the free blocks are more than there is, or a list is a circle")?;
             }
         }
         ensure(self.used.checked_add(free) == Some(self.total), "what is not used is not what is free")?;
-        ensure(ends == set, "a bit is set where no free block begins or ends")
+        ensure(ends == set, "a bit is set where no free block begins or ends, or two free blocks touch")
     }
 
     /// The bytes for blocks in all regions, and the set bits of their bitmaps.
@@ -51,20 +51,21 @@ where
         let (mut bytes, mut set, mut last_end, mut wholly_free) = (0, 0, 0, 0);
         for region in self.regions.iter() {
             // SAFETY: what is in the tree are regions.
-            let (size, first, ends) = unsafe { (region.size(), region.first_or_odd(), region.ends()) };
+            let (size, first, bounds) = unsafe { (region.size(), region.first_or_odd(), region.bounds()) };
             ensure(region.address() >= last_end, "two regions overlap")?;
             last_end = region.address() + size;
             let overhead = RegionStart::<GRANULE>::overhead(size);
             ensure(first & !1 == region.address() + overhead, "a region's first block is not where its bitmap ends")?;
             bytes += size - overhead;
-            set += ends;
-            // SAFETY: a block that begins at the first granule, as its bit says, is free.
-            let is_one_block = unsafe {
-                region.is_end(first & !1) && FreeBlock::<GRANULE>::size_from_start(first & !1) == size - overhead
-            };
-            wholly_free += usize::from(is_one_block && first & 1 == 0);
+            set += bounds;
+            // SAFETY: what is in the tree are regions.
+            wholly_free += usize::from(unsafe { Self::is_wholly_free(region) });
         }
-        let mut prev = 0;
+        if !self.regions.tracks_wholly_free() {
+            ensure(self.regions.iter().count() <= 1, "there are regions whose state is not tracked")?;
+            return Ok((bytes, set));
+        }
+        let mut prev = 1;
         let mut in_list = 0;
         for region in self.regions.wholly_free() {
             // SAFETY: what is in the list are regions.
@@ -94,8 +95,8 @@ where
         unsafe {
             ensure(FreeBlock::<GRANULE>::prev(block) == prev, "a list is not linked both ways")?;
             ensure(FreeBlock::<GRANULE>::size_from_end(block + size) == size, "a block has two sizes")?;
-            ensure(region.is_end(block) && region.is_end(block + size - GRANULE), "an end of a free block has no bit")?;
-            ensure(!region.is_end(block - GRANULE) && !region.is_end(block + size), "two free blocks touch")
+            // Where two free blocks touch, the bit is set once, and so not as often as there are ends.
+            ensure(region.is_bound(block) && region.is_bound(block + size), "an end of a free block has no bit")
         }
     }
 }

@@ -59,6 +59,7 @@ const ALLOCATORS: &[(&str, AllocatorInfo)] = &[
     ours("slab-cache-spin", "allocator-cache", &[Objects], "the same with `SpinLock`"),
     ours("slab-fine", "allocator-slab", IN_POOL,
         "eight size classes for each doubling over a TLSF heap: `FineSlabByteAllocator`"),
+    ours("dense", "allocator-dense", IN_POOL, "free blocks by size, a bit for each granule: `DenseByteAllocator`"),
     ours("tlsf", "allocator-tlsf", IN_POOL, "two-level segregated fit: `TlsfByteAllocator`"),
     ours("buddy", "allocator-buddy", IN_POOL, "power-of-two blocks: `BuddyByteAllocator`"),
     ours("radix", "allocator-pages", &[Pages], "a bit for each page, under a tree of run lengths: `RadixPageAllocator`"),

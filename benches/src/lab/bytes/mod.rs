@@ -112,6 +112,7 @@ pub fn visit_heaps(visitor: &mut impl HeapVisitor) {
     visitor.visit::<ours::SlabFine>();
     visitor.visit::<ours::Tlsf>();
     visitor.visit::<ours::Buddy>();
+    visitor.visit::<ours::Dense>();
     visitor.visit::<peers::Rlsf>();
     visitor.visit::<peers::Talc>();
     visitor.visit::<peers::BuddySystem>();

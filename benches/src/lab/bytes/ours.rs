@@ -3,7 +3,9 @@
 use std::alloc::Layout;
 use std::ptr::NonNull;
 
-use allocator::{BuddyByteAllocator, ByteAllocator, FineSlabByteAllocator, SlabByteAllocator, TlsfByteAllocator};
+use allocator::{
+    BuddyByteAllocator, ByteAllocator, DenseByteAllocator, FineSlabByteAllocator, SlabByteAllocator, TlsfByteAllocator,
+};
 
 use super::ByteHeap;
 
@@ -40,12 +42,14 @@ engines! {
     FineSlabByteAllocator: "slab-fine", SlabByteAllocator::fine(), |heap: &mut Self| heap.reclaim(usize::MAX);
     TlsfByteAllocator: "tlsf", TlsfByteAllocator::new();
     BuddyByteAllocator: "buddy", BuddyByteAllocator::new();
+    DenseByteAllocator: "dense", DenseByteAllocator::new();
 }
 
 pub(super) type Slab = Ours<SlabByteAllocator>;
 pub(super) type SlabFine = Ours<FineSlabByteAllocator>;
 pub(super) type Tlsf = Ours<TlsfByteAllocator>;
 pub(super) type Buddy = Ours<BuddyByteAllocator>;
+pub(super) type Dense = Ours<DenseByteAllocator>;
 
 /// An engine of the family.
 pub(crate) struct Ours<A>(A);

@@ -8,7 +8,9 @@ use std::rc::Rc;
 use std::slice;
 use std::time::{Duration, Instant};
 
-use allocator::{AllocatorRc, BuddyByteAllocator, FineSlabByteAllocator, SlabByteAllocator, TlsfByteAllocator};
+use allocator::{
+    AllocatorRc, BuddyByteAllocator, DenseByteAllocator, FineSlabByteAllocator, SlabByteAllocator, TlsfByteAllocator,
+};
 use allocator_api2::alloc::Allocator;
 
 use super::SharedHeap;
@@ -127,6 +129,7 @@ impl HeapVisitor for Collect<'_> {
             FineSlabByteAllocator::NAME => self.push::<OurHandle<FineSlabByteAllocator>>(),
             TlsfByteAllocator::NAME => self.push::<OurHandle<TlsfByteAllocator>>(),
             BuddyByteAllocator::NAME => self.push::<OurHandle<BuddyByteAllocator>>(),
+            DenseByteAllocator::NAME => self.push::<OurHandle<DenseByteAllocator>>(),
             _ => self.push::<PeerHandle<H>>(),
         }
     }
