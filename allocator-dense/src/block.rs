@@ -140,24 +140,6 @@ impl<const GRANULE: usize> FreeBlock<GRANULE> {
         }
     }
 
-    /// Takes the first block out of its list, and returns the next one, which is the first now.
-    ///
-    /// # Safety
-    ///
-    /// The block is the first of a list.
-    #[inline]
-    pub(crate) unsafe fn unlink_first(block: usize) -> usize {
-        // SAFETY: passed on from the caller; the tag is as in `unlink`.
-        unsafe {
-            let next_word = Self::word(block);
-            let next = Self::linked(block, next_word);
-            if next != 0 {
-                Self::set_word(next + GRANULE - Self::WORD, next_word & 1);
-            }
-            next
-        }
-    }
-
     /// The size in bytes of the free block that begins at `start`.
     ///
     /// # Safety

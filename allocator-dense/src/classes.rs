@@ -37,12 +37,14 @@ impl Class {
         Self((shift << SL.trailing_zeros()) + (granules >> shift))
     }
 
-    /// The first class whose blocks all have at least `granules`, at least 1. O(1).
+    /// The class of a block of `granules`, at least 1, and the first class whose blocks all have so many: the same one, or the
+    /// next. O(1).
     #[inline]
-    pub(crate) const fn at_least<const SL: usize>(granules: usize) -> Self {
-        // Below the next class, the sum does not reach it; a sum beyond all sizes is beyond all classes.
-        let widest = (1 << shift::<SL>(granules)) - 1;
-        Self::of::<SL>(granules.saturating_add(widest))
+    pub(crate) const fn own_and_sure<const SL: usize>(granules: usize) -> (Self, Self) {
+        let shift = shift::<SL>(granules);
+        let own = (shift << SL.trailing_zeros()) + (granules >> shift);
+        let is_least = granules & ((1 << shift) - 1) == 0;
+        (Self(own), Self(own + !is_least as usize))
     }
 
     /// The fewest granules that a block of the class has.
@@ -85,7 +87,8 @@ mod tests {
             let class = Class::of::<SL>(granules);
             assert!(class == last || class.get() == last.get() + 1, "{SL}: {granules}: no class is left out");
             assert!(class.least::<SL>() <= granules && Class::new(class.get() + 1).least::<SL>() > granules);
-            let sure = Class::at_least::<SL>(granules);
+            let (own, sure) = Class::own_and_sure::<SL>(granules);
+            assert_eq!(own, class);
             assert!(sure.least::<SL>() >= granules, "{SL}: {granules}: all of {sure:?} are large enough");
             assert!(sure == class || Class::new(sure.get() - 1).least::<SL>() < granules, "{SL}: {granules}");
             last = class;
@@ -109,6 +112,7 @@ mod tests {
             assert_eq!(Class::of::<4>(last + 1).get(), fl * 4);
         }
         assert_eq!(most_granules(64, 16), usize::MAX);
-        assert!(Class::at_least::<16>(usize::MAX) >= Class::of::<16>(usize::MAX));
+        let (own, sure) = Class::own_and_sure::<16>(usize::MAX);
+        assert!(sure > own);
     }
 }

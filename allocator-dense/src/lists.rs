@@ -76,60 +76,120 @@ where
         }
     }
 
-    /// Makes `block` the first one of a class, which had another first one, or the class empty where it is 0.
+    /// Puts a block at the head of the list of its class, where `beside`, a block that became part of it, was taken from the
+    /// list that begins with `next` now.
+    ///
+    /// # Safety
+    ///
+    /// As for [`push`](Self::push); `beside` was the first of its list, and is out of it but for the head.
     #[inline]
-    fn set_head(&mut self, class: Class, block: usize) {
+    pub(crate) unsafe fn push_in_place_of(&mut self, beside_size: usize, next: usize, block: usize, size: usize) {
+        let class = Class::of::<SL>(beside_size / GRANULE);
+        // SAFETY: passed on from the caller. A block that is larger than another one of its class has two granules or more, and
+        // so have all of the class.
+        unsafe {
+            if Class::of::<SL>(size / GRANULE) == class {
+                self.replace_head(class, block);
+                FreeBlock::<GRANULE>::write(block, size, next);
+                if next != 0 {
+                    FreeBlock::<GRANULE>::set_prev(next, size, block);
+                }
+            } else {
+                self.set_head(class, next);
+                self.push(block, size);
+            }
+        }
+    }
+
+    #[inline]
+    fn replace_head(&mut self, class: Class, block: usize) {
         if let Some(head) = self.heads.as_flattened_mut().get_mut(class.get()) {
             *head = block;
         }
+    }
+
+    /// Makes `block` the first one of a class, which had another first one, or the class empty where it is 0.
+    #[inline]
+    fn set_head(&mut self, class: Class, block: usize) {
+        self.replace_head(class, block);
         if block == 0 {
             <SecondLevel<SL>>::remove(&mut self.levels, &mut self.bits, class);
         }
     }
 
     /// Takes a block of at least `size` bytes, whole granules, out of its list: the first of a few of the request's own class
-    /// that is large enough, else one of the lowest class whose blocks all are. O(1).
+    /// that is large enough, else one of the lowest class whose blocks all are. What is behind the first `size` bytes goes back
+    /// into a list. O(1).
     #[inline]
-    pub(crate) fn take(&mut self, size: usize) -> Option<Found> {
-        let granules = size / GRANULE;
-        let (own, sure) = (Class::of::<SL>(granules), Class::at_least::<SL>(granules));
+    pub(crate) fn take_start(&mut self, size: usize) -> Option<Found> {
+        let (own, sure) = Class::own_and_sure::<SL>(size / GRANULE);
         if own != sure
             && let Some(found) = self.look(own, |found| found.size >= size)
         {
-            // SAFETY: the block is in a list.
-            unsafe { self.remove(found.block, found.size) };
+            // SAFETY: the block is in a list; what is behind its first bytes is free.
+            unsafe {
+                self.remove(found.block, found.size);
+                if found.size != size {
+                    self.push(found.block + size, found.size - size);
+                }
+            }
             return Some(found);
         }
         let class = <SecondLevel<SL>>::first_from(self.levels, &self.bits, sure)?;
         let block = self.head(class);
-        // SAFETY: the class has a block, so this is the first of its list.
+        // SAFETY: the class has a block, so this is the first of its list, and large enough. What is behind its first bytes is
+        // free.
         unsafe {
-            let size = FreeBlock::<GRANULE>::size_from_start(block);
-            let next = FreeBlock::<GRANULE>::unlink_first(block);
+            let found = Found { block, size: FreeBlock::<GRANULE>::size_from_start(block) };
+            let next = FreeBlock::<GRANULE>::next(block);
+            let (rest, rest_size) = (block + size, found.size - size);
+            if rest_size != 0 && Class::of::<SL>(rest_size / GRANULE) == class {
+                // The rest takes the place of the block.
+                self.replace_head(class, rest);
+                FreeBlock::<GRANULE>::write(rest, rest_size, next);
+                if next != 0 {
+                    FreeBlock::<GRANULE>::set_prev(next, rest_size, rest);
+                }
+                return Some(found);
+            }
+            if next != 0 {
+                FreeBlock::<GRANULE>::set_prev(next, found.size, 0);
+            }
             self.set_head(class, next);
-            Some(Found { block, size })
+            if rest_size != 0 {
+                self.push(rest, rest_size);
+            }
+            Some(found)
         }
     }
 
-    /// A block with room for `size` bytes, whole granules, at an address that is a multiple of `align`, more than a granule.
-    /// O(1).
-    pub(crate) fn find_aligned(&self, size: usize, align: usize) -> Option<Found> {
-        let fits = |found: Found| {
-            let start = found.block.wrapping_add(align - 1) & !(align - 1);
-            start >= found.block && start - found.block + size <= found.size
-        };
+    /// Takes a block of at least `size` bytes, whole granules, out of its list, chosen as by [`take_start`](Self::take_start).
+    pub(crate) fn take(&mut self, size: usize) -> Option<Found> {
+        let (own, sure) = Class::own_and_sure::<SL>(size / GRANULE);
+        let found = self.look(own, |found| found.size >= size).or_else(|| self.first_from(sure))?;
+        // SAFETY: the block is in a list.
+        unsafe { self.remove(found.block, found.size) };
+        Some(found)
+    }
+
+    /// Takes a block with room for `size` bytes, whole granules, at a multiple of `align`, more than a granule, out of its list.
+    /// Returns the distance from its start to the first such multiple, too. O(1).
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn take_aligned(&mut self, size: usize, align: usize) -> Option<(Found, usize)> {
+        let gap = |block: usize| block.wrapping_neg() & (align - 1);
+        let fits = |found: Found| found.size >= size && gap(found.block) <= found.size - size;
         let most = size.checked_add(align - GRANULE)? / GRANULE;
         let own = Class::of::<SL>(size / GRANULE);
-        if let Some(found) = self.look(own, fits) {
-            return Some(found);
+        let (nearly, sure) = Class::own_and_sure::<SL>(most);
+        let mut found = self.look(own, fits);
+        if found.is_none() && nearly != own {
+            found = self.look(nearly, fits);
         }
-        let nearly = Class::of::<SL>(most);
-        if nearly != own
-            && let Some(found) = self.look(nearly, fits)
-        {
-            return Some(found);
-        }
-        self.first_from(Class::at_least::<SL>(most))
+        let found = found.or_else(|| self.first_from(sure))?;
+        // SAFETY: the block is in a list.
+        unsafe { self.remove(found.block, found.size) };
+        Some((found, gap(found.block)))
     }
 
     /// The first of a few blocks of a class that suits.

@@ -201,39 +201,44 @@ where
     /// an address is that is a multiple of `align`.
     #[inline]
     fn take(&mut self, size: usize, align: usize) -> Option<(Found, usize)> {
-        if align <= GRANULE {
-            return Some((self.lists.take(size)?, 0));
+        if align <= GRANULE { Some((self.lists.take(size)?, 0)) } else { self.lists.take_aligned(size, align) }
+    }
+
+    /// Puts what is free of a block, of which `size` bytes behind the first `gap` bytes become live, back into lists.
+    ///
+    /// # Safety
+    ///
+    /// The block is free, in no list, and has so many bytes; `gap` and `size` are whole granules.
+    unsafe fn keep_rest(&mut self, Found { block, size: whole }: Found, gap: usize, size: usize) {
+        let rest = gap + size;
+        // SAFETY: passed on from the caller: what is before and behind the bytes is free.
+        unsafe {
+            if gap != 0 {
+                self.lists.push(block, gap);
+            }
+            if rest != whole {
+                self.lists.push(block + rest, whole - rest);
+            }
         }
-        let found = self.lists.find_aligned(size, align)?;
-        // SAFETY: the block is in a list.
-        unsafe { self.lists.remove(found.block, found.size) };
-        Some((found, found.block.wrapping_neg() & (align - 1)))
     }
 
     /// Makes `size` bytes of a free block live, from `gap` bytes behind its start on, and returns their address.
     ///
     /// # Safety
     ///
-    /// The block is free, in no list, and has so many bytes; `gap` and `size` are whole granules.
+    /// The block was free and has so many bytes; it is in no list, but what is left of it is. `gap` and `size` are whole
+    /// granules.
     #[inline]
-    unsafe fn occupy(&mut self, found: Found, gap: usize, size: usize) -> usize {
-        let Found { block, size: whole } = found;
+    unsafe fn occupy(&mut self, Found { block, size: whole }: Found, gap: usize, size: usize) -> usize {
         let region = self.regions.find(block);
-        let (start, end) = (block + gap, block + whole);
-        let rest = start + size;
-        // SAFETY: the block lies in the region, and what is left of it is free.
+        let start = block + gap;
+        // SAFETY: the block lies in the region.
         unsafe {
             if self.regions.tracks_wholly_free() && block == region.first_or_odd() {
-                self.check_wholly_free_before(region, end);
+                self.check_wholly_free_before(region, block + whole);
             }
             region.flip_bound(start);
-            region.flip_bound(rest);
-            if gap != 0 {
-                self.lists.push(block, gap);
-            }
-            if rest != end {
-                self.lists.push(rest, end - rest);
-            }
+            region.flip_bound(start + size);
         }
         self.used += size;
         start
@@ -257,14 +262,33 @@ where
             }
             if region.flip_bound(end) {
                 let behind = FreeBlock::<GRANULE>::size_from_start(end);
-                self.lists.remove(end, behind);
+                let (next, prev) = FreeBlock::<GRANULE>::unlink(end);
                 end += behind;
+                if prev == 0 {
+                    self.lists.push_in_place_of(behind, next, block, end - block);
+                } else {
+                    self.lists.push(block, end - block);
+                }
+            } else {
+                self.lists.push(block, end - block);
             }
-            self.lists.push(block, end - block);
             if self.regions.tracks_wholly_free() && block == region.first_or_odd() {
                 self.check_wholly_free_now(region, end);
             }
         }
+    }
+
+    /// A block of `size` bytes, whole granules, at a multiple of `align`, more than a granule.
+    #[cold]
+    #[inline(never)]
+    fn alloc_aligned(&mut self, size: usize, align: usize) -> AllocResult<NonNull<u8>> {
+        let (found, gap) = self.lists.take_aligned(size, align).ok_or(AllocError::NoMemory)?;
+        // SAFETY: the block has room for so many bytes behind the gap, and is in no list now.
+        let start = unsafe {
+            self.keep_rest(found, gap, size);
+            self.occupy(found, gap, size)
+        };
+        pointer_at(start).ok_or(AllocError::NoMemory)
     }
 
     /// Takes a region off the list of wholly free ones where it is in it.
@@ -361,8 +385,10 @@ where
             if behind < new - old {
                 return false;
             }
-            self.lists.remove(start + old, behind);
-            self.occupy(Found { block: start + old, size: behind }, 0, new - old);
+            let found = Found { block: start + old, size: behind };
+            self.lists.remove(found.block, found.size);
+            self.keep_rest(found, 0, new - old);
+            self.occupy(found, 0, new - old);
         }
         true
     }
@@ -414,9 +440,12 @@ where
     #[inline]
     fn alloc(&mut self, layout: Layout) -> AllocResult<NonNull<u8>> {
         let size = Self::rounded(layout.size()).ok_or(AllocError::NoMemory)?;
-        let (found, gap) = self.take(size, layout.align()).ok_or(AllocError::NoMemory)?;
-        // SAFETY: the block has room for so many bytes, and is in no list now.
-        let start = unsafe { self.occupy(found, gap, size) };
+        if layout.align() > GRANULE {
+            return self.alloc_aligned(size, layout.align());
+        }
+        let found = self.lists.take_start(size).ok_or(AllocError::NoMemory)?;
+        // SAFETY: the block has so many bytes, and what is left of it is in a list.
+        let start = unsafe { self.occupy(found, 0, size) };
         pointer_at(start).ok_or(AllocError::NoMemory)
     }
 
@@ -502,7 +531,7 @@ where
             needed = needed.checked_add(layout.align() - GRANULE)?;
         }
         // All blocks of its class are large enough.
-        let least = Class::at_least::<SL>(needed / GRANULE).least::<SL>().checked_mul(GRANULE)?;
+        let least = Class::own_and_sure::<SL>(needed / GRANULE).1.least::<SL>().checked_mul(GRANULE)?;
         let size = RegionStart::<GRANULE>::size_for(least)?;
         if size > Self::LARGEST_REGION || !is_aligned(size, GRANULE) {
             return None;
