@@ -270,6 +270,10 @@ unsafe impl<const ORDER: usize> ByteAllocator for BuddyByteAllocator<ORDER> {
         (layout.size(), block_size.unwrap_or(layout.size()))
     }
 
+    fn used_by_each(&self, layout: Layout) -> Option<usize> {
+        Self::block_size(layout.size(), layout.align())
+    }
+
     fn region_for(&self, layout: Layout) -> Option<Layout> {
         let block_size = Self::block_size(layout.size(), layout.align())?;
         // An aligned block, and behind an overflow of the table the next one that is aligned.

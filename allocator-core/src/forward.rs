@@ -72,6 +72,10 @@ unsafe impl<A: ByteAllocator + ?Sized> ByteAllocator for &mut A {
         (**self).usable_size(layout)
     }
 
+    fn used_by_each(&self, layout: Layout) -> Option<usize> {
+        (**self).used_by_each(layout)
+    }
+
     unsafe fn used_by(&self, ptr: NonNull<u8>, layout: Layout) -> usize {
         // SAFETY: passed on from the caller.
         unsafe { (**self).used_by(ptr, layout) }

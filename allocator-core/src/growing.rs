@@ -499,6 +499,10 @@ unsafe impl<A: ByteAllocator, P: PageAllocator> ByteAllocator for Growing<A, P> 
         self.bytes.region_for(layout)
     }
 
+    fn used_by_each(&self, layout: Layout) -> Option<usize> {
+        self.bytes.used_by_each(layout)
+    }
+
     unsafe fn used_by(&self, ptr: NonNull<u8>, layout: Layout) -> usize {
         // SAFETY: passed on from the caller.
         unsafe { self.bytes.used_by(ptr, layout) }

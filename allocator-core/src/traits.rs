@@ -195,6 +195,18 @@ pub unsafe trait ByteAllocator: BaseAllocator {
         self.usable_size(layout).1
     }
 
+    /// What [`used_by`](Self::used_by) answers for every block of `layout`, if it is the same for all, for allocators over this
+    /// one that count many blocks at once; `None` where it depends on the block, or the engine does not say (the provided
+    /// method).
+    ///
+    /// # Time complexity
+    ///
+    /// O(1).
+    fn used_by_each(&self, layout: Layout) -> Option<usize> {
+        let _ = layout;
+        None
+    }
+
     /// Allocates as many blocks for `layout` as there are, at most `out.len()`, and returns those: the first entries of
     /// `out`, now initialised. Each is a block as [`alloc`](Self::alloc) gives it.
     ///

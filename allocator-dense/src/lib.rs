@@ -1,4 +1,4 @@
-//! [`DenseByteAllocator`], a store whose live blocks have no headers.
+//! The general-purpose heap: [`QuickFit`], quick lists over [`DenseByteAllocator`], a store whose live blocks have no headers.
 //!
 //! | module | holds |
 //! | --- | --- |
@@ -11,6 +11,7 @@
 //! | `region_tree` | the search tree of regions by address |
 //! | `regions` | all regions: which one an address lies in, and which ones are wholly free |
 //! | [`store`] | [`DenseByteAllocator`] |
+//! | [`quick`] | [`QuickFit`], over any byte engine |
 
 #![no_std]
 
@@ -19,9 +20,11 @@ mod classes;
 mod lists;
 mod memory;
 pub mod occupancy;
+pub mod quick;
 mod region;
 mod region_tree;
 mod regions;
 pub mod store;
 
+pub use quick::{QuickByteAllocator, QuickFit};
 pub use store::{DenseByteAllocator, SmallDenseByteAllocator};

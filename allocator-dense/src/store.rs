@@ -499,6 +499,10 @@ where
         (layout.size(), Self::rounded(layout.size()).unwrap_or(layout.size()))
     }
 
+    fn used_by_each(&self, layout: Layout) -> Option<usize> {
+        Self::rounded(layout.size())
+    }
+
     fn alloc_batch<'o>(&mut self, layout: Layout, out: &'o mut [MaybeUninit<NonNull<u8>>]) -> &'o mut [NonNull<u8>] {
         self.take_batch(layout, out)
     }

@@ -504,6 +504,13 @@ unsafe impl<C: SizeClasses, B: ByteAllocator> ByteAllocator for SlabByteAllocato
         }
     }
 
+    fn used_by_each(&self, layout: Layout) -> Option<usize> {
+        match C::class_of(layout) {
+            Some(class) => Some(C::SLOT_SIZES[class]),
+            None => self.backing.engine.used_by_each(layout),
+        }
+    }
+
     unsafe fn used_by(&self, ptr: NonNull<u8>, layout: Layout) -> usize {
         match C::class_of(layout) {
             Some(class) => C::SLOT_SIZES[class],

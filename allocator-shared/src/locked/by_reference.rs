@@ -94,6 +94,10 @@ unsafe impl<A: ByteAllocator, R: RawMutex> ByteAllocator for &Locked<A, R> {
         self.locked(|engine| engine.usable_size(layout))
     }
 
+    fn used_by_each(&self, layout: Layout) -> Option<usize> {
+        self.locked(|engine| engine.used_by_each(layout))
+    }
+
     unsafe fn used_by(&self, ptr: NonNull<u8>, layout: Layout) -> usize {
         // SAFETY: passed on from the caller.
         self.locked(|engine| unsafe { engine.used_by(ptr, layout) })
