@@ -12,6 +12,8 @@
 //! | you need | take | feature | because |
 //! | --- | --- | --- | --- |
 //! | a general-purpose heap, the one to begin with | [`FineSlabByteAllocator`] | `slab`, `tlsf` | O(1) for blocks of up to 64 KiB, which have no header; eight size classes for each doubling, so that little is lost to rounding |
+//! | blocks of any size, from a fixed pool, with the least time and memory | [`QuickByteAllocator`] | `dense` | O(1) where memory is not short; quick lists over the next one |
+//! | the tightest heap, a store below others | [`DenseByteAllocator`], [`SmallDenseByteAllocator`] | `dense` | O(1); no header, one bit for each 16 bytes, or 8 |
 //! | the same with few classes | [`SlabByteAllocator`] with [`PowerOfTwoClasses`] | `slab` | seven size classes, larger blocks from a buddy allocator |
 //! | the same with documented, strict regions | [`Heap`] | `slab` | page-aligned regions, addresses instead of pointers |
 //! | an engine that many use, a global allocator | [`Locked`] | `shared` | a lock of your choice; by reference it is an engine again |
@@ -63,6 +65,7 @@
 //! | none | the traits, [`AllocError`], [`PageBacked`], [`Growing`] with [`Growth`], [`RegionTable`], [`address`] | |
 //! | `default` | `bitmap` and `page-alloc-256m` | |
 //! | `slab` | [`SlabByteAllocator`] with [`PowerOfTwoClasses`] or [`FineClasses`], [`Heap`], [`Slab`]; all of that crate as the module `slab` | `buddy_system_allocator` |
+//! | `dense` | [`QuickByteAllocator`], [`QuickFit`] over any byte engine, [`DenseByteAllocator`], [`SmallDenseByteAllocator`] | |
 //! | `tlsf` | [`TlsfByteAllocator`]; with `slab`, [`FineSlabByteAllocator`] | `rlsf` |
 //! | `buddy` | [`BuddyByteAllocator`] | `buddy_system_allocator` |
 //! | `pages` | [`RadixPageAllocator`], [`BuddyPageAllocator`] | |
@@ -83,6 +86,10 @@
     doc = "[`SlabByteAllocator`]: #features\n[`FineClasses`]: #features\n[`PowerOfTwoClasses`]: #features\n[`Heap`]: #features\n[`Slab`]: #features"
 )]
 #![cfg_attr(not(all(feature = "slab", feature = "tlsf")), doc = "[`FineSlabByteAllocator`]: #features")]
+#![cfg_attr(
+    not(feature = "dense"),
+    doc = "[`QuickByteAllocator`]: #features\n[`QuickFit`]: #features\n[`DenseByteAllocator`]: #features\n[`SmallDenseByteAllocator`]: #features"
+)]
 #![cfg_attr(not(feature = "tlsf"), doc = "[`TlsfByteAllocator`]: #features")]
 #![cfg_attr(not(feature = "buddy"), doc = "[`BuddyByteAllocator`]: #features")]
 #![cfg_attr(not(feature = "pages"), doc = "[`RadixPageAllocator`]: #features\n[`BuddyPageAllocator`]: #features")]
@@ -115,7 +122,8 @@ pub use allocator_tlsf::TlsfByteAllocator;
 pub use allocator_shared::{self as shared, DefaultLock, Locked};
 
 #[cfg(feature = "dense")]
-pub use allocator_dense::{DenseByteAllocator, SmallDenseByteAllocator};
+pub use allocator_dense::{self as dense, DenseByteAllocator, QuickByteAllocator, QuickFit, SmallDenseByteAllocator};
+
 #[cfg(feature = "slab")]
 pub use allocator_slab::{
     self as slab, ClassStatistics, FineClasses, Heap, MIN_HEAP_SIZE, PowerOfTwoClasses, SET_SIZE, SizeClasses, Slab,

@@ -2,7 +2,7 @@
 //!
 //! | module | holds |
 //! | --- | --- |
-//! | `classes` | [`Class`](classes::Class), the number of a size class, and which sizes are in it |
+//! | `classes` | the number of a size class, and which sizes are in it |
 //! | [`occupancy`] | which classes have free blocks |
 //! | `memory` | words at addresses |
 //! | `block` | what a free block holds: its size, and its neighbours in a list |

@@ -11,13 +11,14 @@ use allocator_core::traits::realloc_by_moving;
 use allocator_core::{AllocError, AllocResult, BaseAllocator, ByteAllocator, Region};
 
 use crate::quick::classes::ListIndex;
-use crate::quick::limits::QuickLists;
+use crate::quick::limits::Limits;
+use crate::quick::lists::QuickLists;
 use crate::quick::taken::Taken;
 use crate::store::DenseByteAllocator;
 
 mod classes;
 mod limits;
-mod list;
+mod lists;
 mod refill;
 mod shortage;
 mod taken;
@@ -55,8 +56,10 @@ pub type QuickByteAllocator = QuickFit<DenseByteAllocator>;
 /// # How much is kept
 ///
 /// The limit of a list doubles, by at most 16 blocks, each time a request finds the list empty, and falls by one each time
-/// a block finds it full. All lists together may have one [part](Self::set_kept_part) of the engine's memory, a 16th at
-/// first, and no list more than an eighth of that; a list that is to grow gets what others do not use.
+/// a block finds it full. The limits of all lists together are at most one [part](Self::set_kept_part) of the engine's memory,
+/// all of it at first, and that of a list a 16th of the part; a list that is to grow gets what others do not use. So with many
+/// blocks of many sizes, lists may keep much of what is free; it goes back when memory is short, or with
+/// [`reclaim`](Self::reclaim) and [`trim`](ByteAllocator::trim).
 ///
 /// # When memory is short
 ///
@@ -107,15 +110,16 @@ pub type QuickByteAllocator = QuickFit<DenseByteAllocator>;
 /// ```
 pub struct QuickFit<A = DenseByteAllocator> {
     lists: QuickLists,
-    /// Which part of the memory the lists may have: one of so many parts. 0 stands for [`KEPT_PART`].
+    limits: Limits,
+    /// Which part of the memory the lists may have: one of so many parts; 0 stands for [`KEPT_PART`].
     kept_part: usize,
     /// The engine, and what it has handed out to this heap.
     engine: Taken<A>,
     invariant: PhantomData<fn(A) -> A>,
 }
 
-/// Which part of the memory the lists may have, where nobody said otherwise: a 16th.
-const KEPT_PART: usize = 16;
+/// Which part of the memory the lists may have, where nobody said otherwise: all of it.
+const KEPT_PART: usize = 1;
 
 impl QuickFit<DenseByteAllocator> {
     /// An empty heap over a store with the defaults of a large heap.
@@ -147,7 +151,13 @@ impl<A> QuickFit<A> {
     /// ```
     #[must_use]
     pub const fn with_engine(engine: A) -> Self {
-        Self { lists: QuickLists::EMPTY, kept_part: 0, engine: Taken::new(engine), invariant: PhantomData }
+        Self {
+            lists: QuickLists::EMPTY,
+            limits: Limits::EMPTY,
+            kept_part: 0,
+            engine: Taken::new(engine),
+            invariant: PhantomData,
+        }
     }
 
     /// The engine, for statistics.
@@ -156,10 +166,11 @@ impl<A> QuickFit<A> {
         &self.engine.engine
     }
 
-    /// Lets the lists have one of `parts` equal parts of the engine's memory from now on, together; 0 stands for the default,
-    /// 16. What they have stays until they are full, or memory is short.
+    /// Lets the limits of the lists be one of `parts` equal parts of the engine's memory from now on, together; 0 stands for the
+    /// default, 1. What the lists have stays until they are full, or memory is short.
     ///
-    /// Less keeps more of the memory in one piece, more makes fewer requests go to the engine.
+    /// With more parts, more of what is free is in one piece, for others who use the engine, or for `release_region`; with fewer,
+    /// fewer requests go to the engine.
     pub const fn set_kept_part(&mut self, parts: usize) {
         self.kept_part = parts;
     }
@@ -180,10 +191,10 @@ impl<A: ByteAllocator> QuickFit<A> {
 
     /// A block for a layout that is not common.
     #[inline(never)]
-    fn alloc_uncommon(&mut self, layout: Layout) -> AllocResult<NonNull<u8>> {
+    fn alloc_uncommon(&mut self, layout: Layout) -> Option<NonNull<u8>> {
         match ListIndex::uncommon(layout) {
-            Some(index) => self.lists.list(index).pop().map_or_else(|| self.refill(index), Ok),
-            None => self.alloc_beyond(layout, |engine, layout| engine.alloc(layout)),
+            Some(index) => self.lists.pop(index).or_else(|| self.refill(layout)),
+            None => self.alloc_beyond(layout, |engine, layout| engine.alloc(layout)).ok(),
         }
     }
 
@@ -204,9 +215,9 @@ impl<A: ByteAllocator> QuickFit<A> {
     unsafe fn dealloc_uncommon(&mut self, ptr: NonNull<u8>, layout: Layout) {
         if let Some(index) = ListIndex::uncommon(layout) {
             // SAFETY: passed on from the caller; the block has the size of the list.
-            if !unsafe { self.lists.list(index).push(widen(ptr)) } {
+            if !unsafe { self.lists.push(index, widen(ptr)) } {
                 // SAFETY: as above.
-                unsafe { self.overflow(index, ptr) };
+                unsafe { self.overflow(ptr, layout) };
             }
         } else if let Ok(layout) = Self::beyond(layout) {
             // SAFETY: passed on from the caller; the block was allocated with this layout, or fits it now.
@@ -228,8 +239,7 @@ impl<A: ByteAllocator> QuickFit<A> {
         let old = Self::block_layout(layout)?;
         let new = Self::block_layout(new_layout)?;
         let moves_well = old.size().max(new.size()) <= MOVED
-            && ListIndex::of(new_layout)
-                .is_some_and(|index| !self.lists.list(index).is_empty() || new.size() > old.size());
+            && ListIndex::of(new_layout).is_some_and(|index| !self.lists.is_empty(index) || new.size() > old.size());
         // SAFETY: passed on from the caller; to the engine, the block fits `old`.
         unsafe {
             if !moves_well && let Ok(block) = self.engine.resize_in_place(ptr, old, new) {
@@ -267,11 +277,11 @@ impl<A: ByteAllocator> BaseAllocator for QuickFit<A> {
 unsafe impl<A: ByteAllocator> ByteAllocator for QuickFit<A> {
     #[inline]
     fn alloc(&mut self, layout: Layout) -> AllocResult<NonNull<u8>> {
-        let Some(index) = ListIndex::common(layout) else { return self.alloc_uncommon(layout) };
-        match self.lists.list(index).pop() {
-            Some(block) => Ok(block),
-            None => self.refill(index),
-        }
+        let block = match ListIndex::common(layout) {
+            Some(index) => self.lists.pop(index).or_else(|| self.refill(layout)),
+            None => self.alloc_uncommon(layout),
+        };
+        block.ok_or(AllocError::NoMemory)
     }
 
     #[inline]
@@ -281,9 +291,9 @@ unsafe impl<A: ByteAllocator> ByteAllocator for QuickFit<A> {
             return unsafe { self.dealloc_uncommon(ptr, layout) };
         };
         // SAFETY: passed on from the caller; the block has the size of the list, and widened, the pointer reaches all of it.
-        if !unsafe { self.lists.list(index).push(widen(ptr)) } {
+        if !unsafe { self.lists.push(index, widen(ptr)) } {
             // SAFETY: passed on from the caller.
-            unsafe { self.overflow(index, ptr) };
+            unsafe { self.overflow(ptr, layout) };
         }
     }
 
@@ -376,7 +386,7 @@ unsafe impl<A: ByteAllocator> ByteAllocator for QuickFit<A> {
         if let Some(region) = self.engine.engine.release_region() {
             return Some(region);
         }
-        if self.lists.all_empty() {
+        if self.limits.all_empty() {
             return None;
         }
         self.reclaim(usize::MAX);
@@ -397,7 +407,7 @@ impl Default for QuickFit {
 impl<A: fmt::Debug> fmt::Debug for QuickFit<A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("QuickFit")
-            .field("granted_bytes", &self.lists.granted())
+            .field("granted_bytes", &self.limits.granted())
             .field("engine", &self.engine.engine)
             .finish()
     }

@@ -4,8 +4,8 @@ use core::alloc::Layout;
 use core::mem::MaybeUninit;
 use core::ptr::NonNull;
 
+use allocator_core::ByteAllocator;
 use allocator_core::address::widen;
-use allocator_core::{AllocResult, ByteAllocator};
 
 use super::{KEPT_PART, QuickFit};
 use crate::quick::classes::ListIndex;
@@ -13,38 +13,39 @@ use crate::quick::classes::ListIndex;
 /// How many blocks are taken of the engine at once, at most, or given back.
 const MOST_AT_ONCE: usize = 16;
 /// How many bytes of blocks beyond the one that was asked for are taken at once, at most.
-const MOST_BYTES_AT_ONCE: usize = 2048;
+const MOST_BYTES_AT_ONCE: usize = 512;
 /// A list has at most one of so many parts of what all lists may have.
-const PARTS_OF_A_LIST: usize = 8;
+const PARTS_OF_A_LIST: usize = 16;
 
 impl<A: ByteAllocator> QuickFit<A> {
-    /// A block of a list that has none: the engine's, and some more for the list.
+    /// A block for a layout whose list has none: the engine's, and some more for the list. With the arguments of `alloc`, so that
+    /// calling it costs nothing where it is not called; an `Option` of a pointer comes back in a register.
     #[cold]
     #[inline(never)]
-    pub(super) fn refill(&mut self, index: ListIndex) -> AllocResult<NonNull<u8>> {
-        let before = self.lists.list(index).limit();
+    pub(super) fn refill(&mut self, layout: Layout) -> Option<NonNull<u8>> {
+        let index = ListIndex::of(layout)?;
+        let before = self.lists.limit(index);
         self.raise_limit(index);
-        let list = self.lists.list(index);
-        let more = before.min(list.room()).min(MOST_AT_ONCE - 1).min(MOST_BYTES_AT_ONCE / index.size());
+        let more = before.min(self.lists.room(index)).min(MOST_AT_ONCE - 1).min(MOST_BYTES_AT_ONCE / index.size());
         let mut out = [MaybeUninit::uninit(); MOST_AT_ONCE];
         let layout = index.layout();
         let Some((&mut first, rest)) = self.engine.take_batch(layout, &mut out[..=more]).split_first_mut() else {
-            return self.alloc_short(layout, &A::alloc);
+            return self.alloc_short(layout, &A::alloc).ok();
         };
         // The first ones come first when they are popped.
         for &mut block in rest.iter_mut().rev() {
             // SAFETY: the engine handed the block out just now, with the size and alignment of the list.
-            let kept = unsafe { self.lists.list(index).push(block) };
+            let kept = unsafe { self.lists.push(index, block) };
             debug_assert!(kept, "a list takes as many as it has room for");
         }
-        Ok(first)
+        Some(first)
     }
 
     /// Lets a list have more blocks, as far as it may.
     fn raise_limit(&mut self, index: ListIndex) {
         let parts = if self.kept_part == 0 { KEPT_PART } else { self.kept_part };
         let most = self.engine.engine.total_bytes() / parts;
-        self.lists.grow(index, most, most / PARTS_OF_A_LIST);
+        self.limits.grow(&mut self.lists, index, most, most / PARTS_OF_A_LIST);
     }
 
     /// Takes a block back whose list is full: the list gives up to half of what it has to the engine, at most
@@ -52,23 +53,20 @@ impl<A: ByteAllocator> QuickFit<A> {
     ///
     /// # Safety
     ///
-    /// As for [`dealloc`](ByteAllocator::dealloc); the block has the size of the list.
+    /// As for [`dealloc`](ByteAllocator::dealloc).
     #[cold]
     #[inline(never)]
-    pub(super) unsafe fn overflow(&mut self, index: ListIndex, ptr: NonNull<u8>) {
-        let limit = self.lists.list(index).limit();
-        if limit == 0 {
-            // SAFETY: passed on from the caller; that is the block's layout to the engine.
-            return unsafe { self.engine.give(ptr, index.layout()) };
-        }
+    pub(super) unsafe fn overflow(&mut self, ptr: NonNull<u8>, layout: Layout) {
+        let Some(index) = ListIndex::of(layout) else { return };
+        let limit = self.lists.limit(index);
         self.give_back(index, limit.div_ceil(2).min(MOST_AT_ONCE));
         if limit > 1 {
-            self.lists.shrink(index, 1);
+            self.limits.shrink(&mut self.lists, index, 1);
         }
-        // SAFETY: passed on from the caller; widened, the pointer reaches all of the block.
-        let kept = unsafe { self.lists.list(index).push(widen(ptr)) };
+        // SAFETY: passed on from the caller; the block has the size of the list, and widened, the pointer reaches all of it.
+        let kept = unsafe { self.lists.push(index, widen(ptr)) };
         if !kept {
-            // SAFETY: as above.
+            // SAFETY: passed on from the caller; that is the block's layout to the engine.
             unsafe { self.engine.give(ptr, index.layout()) };
         }
     }
@@ -78,7 +76,7 @@ impl<A: ByteAllocator> QuickFit<A> {
         let mut out = [NonNull::dangling(); MOST_AT_ONCE];
         let mut count = 0;
         for entry in out.iter_mut().take(most) {
-            let Some(block) = self.lists.list(index).pop() else { break };
+            let Some(block) = self.lists.pop(index) else { break };
             *entry = block;
             count += 1;
         }
@@ -96,7 +94,7 @@ impl<A: ByteAllocator> QuickFit<A> {
         let mut len = 0;
         if let Some(index) = ListIndex::of(layout) {
             while len < out.len()
-                && let Some(block) = self.lists.list(index).pop()
+                && let Some(block) = self.lists.pop(index)
             {
                 out[len].write(block);
                 len += 1;
@@ -125,10 +123,10 @@ impl<A: ByteAllocator> QuickFit<A> {
             }
             return;
         };
-        let (kept, rest) = blocks.split_at(self.lists.list(index).room().min(blocks.len()));
+        let (kept, rest) = blocks.split_at(self.lists.room(index).min(blocks.len()));
         for &block in kept {
             // SAFETY: passed on from the caller; widened, the pointer reaches all of the block.
-            let kept = unsafe { self.lists.list(index).push(widen(block)) };
+            let kept = unsafe { self.lists.push(index, widen(block)) };
             debug_assert!(kept, "a list takes as many as it has room for");
         }
         // SAFETY: passed on from the caller; that is the blocks' layout to the engine.

@@ -18,7 +18,7 @@ impl<A: ByteAllocator> QuickFit<A> {
         layout: Layout,
         request: &impl Fn(&mut A, Layout) -> AllocResult<NonNull<u8>>,
     ) -> AllocResult<NonNull<u8>> {
-        if self.lists.all_empty() {
+        if self.limits.all_empty() {
             return Err(AllocError::NoMemory);
         }
         let engine = &self.engine.engine;
@@ -41,7 +41,7 @@ impl<A: ByteAllocator> QuickFit<A> {
     /// enough, else the one with the largest blocks.
     fn most_helpful(&self, size: usize) -> Option<ListIndex> {
         let first = ListIndex::first_with(size);
-        self.lists.next_active(first).or_else(|| self.lists.last_active_below(first))
+        self.limits.next_active(first).or_else(|| self.limits.last_active_below(first))
     }
 
     /// Gives back all that a list has, and lets it have nothing from now on. Returns how many blocks that were.
@@ -54,7 +54,7 @@ impl<A: ByteAllocator> QuickFit<A> {
                 break;
             }
         }
-        self.lists.shrink(index, usize::MAX);
+        self.limits.shrink(&mut self.lists, index, usize::MAX);
         blocks
     }
 
@@ -90,16 +90,16 @@ impl<A: ByteAllocator> QuickFit<A> {
     pub fn reclaim(&mut self, budget: usize) -> usize {
         let mut left = budget;
         while left > 0
-            && let Some(index) = self.lists.next_active(0)
+            && let Some(index) = self.limits.next_active(0)
         {
             let given = self.give_back(index, left);
             left -= given;
-            if self.lists.list(index).is_empty() {
-                self.lists.shrink(index, usize::MAX);
+            if self.lists.is_empty(index) {
+                self.limits.shrink(&mut self.lists, index, usize::MAX);
                 left = left.saturating_sub(usize::from(given == 0));
             }
         }
-        self.lists.granted()
+        self.limits.granted()
     }
 
     /// What the blocks in the lists take, in bytes as the engine counts them. O(lists) where that is the same for each block
@@ -107,15 +107,15 @@ impl<A: ByteAllocator> QuickFit<A> {
     pub(super) fn kept_bytes(&self) -> usize {
         let engine = &self.engine.engine;
         let mut bytes = 0;
-        let mut next = self.lists.next_active(0);
+        let mut next = self.limits.next_active(0);
         while let Some(index) = next {
-            let (list, layout) = (self.lists.get(index), index.layout());
+            let layout = index.layout();
             bytes += match engine.used_by_each(layout) {
-                Some(each) => list.len() * each,
+                Some(each) => self.lists.len(index) * each,
                 // SAFETY: to the engine, a kept block is live, with this layout.
-                None => list.iter().map(|block| unsafe { engine.used_by(block, layout) }).sum(),
+                None => self.lists.blocks(index).map(|block| unsafe { engine.used_by(block, layout) }).sum(),
             };
-            next = self.lists.next_active(index.get() + 1);
+            next = self.limits.next_active(index.get() + 1);
         }
         bytes
     }

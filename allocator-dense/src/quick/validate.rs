@@ -5,6 +5,7 @@ use allocator_core::error::ensure;
 
 use super::QuickFit;
 use crate::occupancy::{Occupancy, SecondLevel};
+use crate::quick::classes::{LISTS, ListIndex};
 use crate::store::DenseByteAllocator;
 
 impl<A: ByteAllocator> QuickFit<A> {
@@ -20,23 +21,21 @@ impl<A: ByteAllocator> QuickFit<A> {
     /// What does not hold. A kept block that was overwritten may also be followed to an address that is none.
     pub fn validate_lists(&self) -> Result<(), &'static str> {
         let mut granted = 0;
-        for (index, list) in self.lists.iter() {
-            ensure(list.room() <= list.limit(), "a list has more room than it may have blocks")?;
+        for index in (0..LISTS).filter_map(ListIndex::new) {
+            let limit = self.lists.limit(index);
+            ensure(self.lists.room(index) <= limit, "a list has more room than it may have blocks")?;
             let mut len = 0;
-            for block in list.iter() {
+            for block in self.lists.blocks(index) {
                 len += 1;
-                ensure(len <= list.limit(), "a list has more blocks than it may, or is a circle")?;
+                ensure(len <= limit, "a list has more blocks than it may, or is a circle")?;
                 let align = index.layout().align();
                 ensure(block.addr().get().is_multiple_of(align), "a kept block is not aligned as its list is")?;
             }
-            ensure(len == list.len(), "a list counts other blocks than it has")?;
-            ensure(
-                self.lists.is_active(index) == (list.limit() > 0),
-                "a list is active and may have no blocks, or not",
-            )?;
-            granted += list.limit() * index.size();
+            ensure(len == self.lists.len(index), "a list counts other blocks than it has")?;
+            ensure(self.limits.is_active(index) == (limit > 0), "a list is active and may have no blocks, or not")?;
+            granted += limit * index.size();
         }
-        ensure(granted == self.lists.granted(), "the limits are not what is granted")?;
+        ensure(granted == self.limits.granted(), "the limits are not what is granted")?;
         ensure(self.kept_bytes() <= self.engine.bytes(), "the lists have more than the engine handed out")?;
         ensure(self.engine.bytes() <= self.engine.engine.used_bytes(), "more is counted than the engine handed out")
     }

@@ -31,9 +31,10 @@ const WORKLOADS: [&str; 12] = [
 ];
 
 /// The allocators that take part where the command line does not say.
-const ALLOCATORS: [&str; 12] = [
+const ALLOCATORS: [&str; 13] = [
     "slab",
     "slab-fine",
+    "quick",
     "dense",
     "tlsf",
     "buddy",

@@ -53,6 +53,7 @@ const fn hosted(
 /// Each allocator, and the package whose release is its own.
 #[rustfmt::skip]
 const ALLOCATORS: &[(&str, AllocatorInfo)] = &[
+    ours("quick", "allocator-dense", IN_POOL, "quick lists over `dense`: `QuickByteAllocator`"),
     ours("slab", "allocator-slab", &[Bytes, Collections, Objects, Fill, Latency],
         "size classes over a buddy heap: `SlabByteAllocator`, and `Slab` for objects"),
     ours("slab-cache", "allocator-cache", &[Objects], "slabs of 64 KiB with headers: `SlabCache` with `NoLock`"),

@@ -108,6 +108,7 @@ pub trait HeapVisitor {
 
 /// The byte heaps that this build has, in the order of the report's tables.
 pub fn visit_heaps(visitor: &mut impl HeapVisitor) {
+    visitor.visit::<ours::Quick>();
     visitor.visit::<ours::Slab>();
     visitor.visit::<ours::SlabFine>();
     visitor.visit::<ours::Tlsf>();

@@ -4,7 +4,8 @@ use std::alloc::Layout;
 use std::ptr::NonNull;
 
 use allocator::{
-    BuddyByteAllocator, ByteAllocator, DenseByteAllocator, FineSlabByteAllocator, SlabByteAllocator, TlsfByteAllocator,
+    BuddyByteAllocator, ByteAllocator, DenseByteAllocator, FineSlabByteAllocator, QuickByteAllocator,
+    SlabByteAllocator, TlsfByteAllocator,
 };
 
 use super::ByteHeap;
@@ -38,6 +39,7 @@ macro_rules! engines {
 }
 
 engines! {
+    QuickByteAllocator: "quick", QuickByteAllocator::new(), |heap: &mut Self| while heap.reclaim(usize::MAX) > 0 {};
     SlabByteAllocator: "slab", SlabByteAllocator::new(), |heap: &mut Self| heap.reclaim(usize::MAX);
     FineSlabByteAllocator: "slab-fine", SlabByteAllocator::fine(), |heap: &mut Self| heap.reclaim(usize::MAX);
     TlsfByteAllocator: "tlsf", TlsfByteAllocator::new();
@@ -45,6 +47,7 @@ engines! {
     DenseByteAllocator: "dense", DenseByteAllocator::new();
 }
 
+pub(super) type Quick = Ours<QuickByteAllocator>;
 pub(super) type Slab = Ours<SlabByteAllocator>;
 pub(super) type SlabFine = Ours<FineSlabByteAllocator>;
 pub(super) type Tlsf = Ours<TlsfByteAllocator>;

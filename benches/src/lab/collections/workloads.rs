@@ -9,7 +9,8 @@ use std::slice;
 use std::time::{Duration, Instant};
 
 use allocator::{
-    AllocatorRc, BuddyByteAllocator, DenseByteAllocator, FineSlabByteAllocator, SlabByteAllocator, TlsfByteAllocator,
+    AllocatorRc, BuddyByteAllocator, DenseByteAllocator, FineSlabByteAllocator, QuickByteAllocator, SlabByteAllocator,
+    TlsfByteAllocator,
 };
 use allocator_api2::alloc::Allocator;
 
@@ -128,6 +129,7 @@ impl HeapVisitor for Collect<'_> {
             <SlabByteAllocator>::NAME => self.push::<OurHandle<SlabByteAllocator>>(),
             FineSlabByteAllocator::NAME => self.push::<OurHandle<FineSlabByteAllocator>>(),
             TlsfByteAllocator::NAME => self.push::<OurHandle<TlsfByteAllocator>>(),
+            QuickByteAllocator::NAME => self.push::<OurHandle<QuickByteAllocator>>(),
             BuddyByteAllocator::NAME => self.push::<OurHandle<BuddyByteAllocator>>(),
             DenseByteAllocator::NAME => self.push::<OurHandle<DenseByteAllocator>>(),
             _ => self.push::<PeerHandle<H>>(),
