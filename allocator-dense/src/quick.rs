@@ -81,7 +81,7 @@ pub type QuickByteAllocator = QuickFit<DenseByteAllocator>;
 /// O(lists), or O(kept blocks) over an engine whose blocks of one size do not all [take the
 /// same](ByteAllocator::used_by_each).
 ///
-/// Quick Fit: Weinstock and Wulf, "Quick Fit: an efficient algorithm for heap storage allocation", 1988.
+/// The lists are those of "Quick Fit: an efficient algorithm for heap storage allocation", SIGPLAN Notices 23(10), 1988.
 ///
 /// # Drawbacks
 ///
