@@ -246,6 +246,10 @@ unsafe impl<P: PageAllocator> ByteAllocator for PageBacked<P> {
         (layout.size(), Self::pages_for(layout.size()).saturating_mul(P::PAGE_SIZE))
     }
 
+    fn used_by_each(&self, layout: Layout) -> Option<usize> {
+        Some(self.usable_size(layout).1)
+    }
+
     fn region_for(&self, layout: Layout) -> Option<Layout> {
         let run = Self::pages_for(layout.size()).checked_mul(P::PAGE_SIZE)?;
         let block = run.max(layout.align()).checked_next_power_of_two()?;

@@ -86,6 +86,9 @@ pub type QuickByteAllocator = QuickFit<DenseByteAllocator>;
 /// # Drawbacks
 ///
 /// - Blocks of one size that were freed are not merged before memory is short, or the lists are full.
+/// - A block of more than 4 KiB and up to 64 KiB is rounded up by a 16th at most, so that the largest block that a pool of less
+///   than that has may be smaller than the pool by as much.
+/// - A heap over an engine that others use keeps blocks of it: [`trim`](ByteAllocator::trim) gives them back, its end does not.
 /// - 5 KiB of lists, and a table of 4 KiB: too much for a small machine.
 ///
 /// # Examples

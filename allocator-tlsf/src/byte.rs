@@ -9,15 +9,14 @@ use allocator_core::{AllocError, AllocResult, BaseAllocator, ByteAllocator, Regi
 use rlsf::{GRANULARITY, Tlsf};
 
 use crate::geometry::{
-    FIRST_LEVELS, MIN_POOL, SECOND_LEVELS, block_bytes, bytes_to_hand_out, first_pool, in_block, measure, pool_for,
-    usable_bytes,
+    MIN_POOL, block_bytes, bytes_to_hand_out, first_pool, in_block, measure, pool_for, usable_bytes,
 };
 
 /// A byte allocator that answers in constant time, and loses little to rounding.
 ///
 /// The algorithm is *two-level segregated fit* (Masmano, Ripoll, Crespo, Real: "TLSF: a new dynamic memory allocator for
-/// real-time systems", 2004). The heap lists free blocks by size, in 28 powers of two of 32 steps each, and finds the first
-/// list all of whose blocks fit in two bitmaps. It merges a freed block with its free neighbours at once.
+/// real-time systems", 2004). The heap lists free blocks by size, in `FL` powers of two (28 by default) of `SL` steps each (32),
+/// and finds the first list all of whose blocks fit in two bitmaps. It merges a freed block with its free neighbours at once.
 ///
 /// # Layout
 ///
@@ -32,8 +31,9 @@ use crate::geometry::{
 ///
 /// - A live block for `size` bytes takes `size + 2 words`, and the padding in front of the payload if its alignment is a
 ///   granule or more, rounded up to granules.
-/// - The last granule of each pool is a sentinel, and not part of `total`. A region is one pool, or, above 8 GiB, one for each
-///   8 GiB.
+/// - The last granule of each pool is a sentinel, and not part of `total`. A region is one pool, or, above `2^FL` granules
+///   (8 GiB), several.
+/// - `FL` and `SL` are at most 32, `SL` a power of two. The lists take `FL × SL` words, and `FL` bitmaps of 32 bits.
 /// - The empty state is all zero bytes: a `static` heap lies in `.bss`.
 ///
 /// # Time complexity
@@ -45,9 +45,9 @@ use crate::geometry::{
 ///
 /// - Each block has a header: 16 bytes asked for take 32.
 /// - The search walks no list, so it uses only lists all of whose blocks fit. It may pass over a free block that is larger
-///   than the request by less than 1/32.
-/// - No block reaches from one pool into another: neither across adjacent regions, nor across the pools of 8 GiB that a
-///   larger region is made of.
+///   than the request by less than `1 / SL`.
+/// - No block reaches from one pool into another: neither across adjacent regions, nor across the pools that a large region is
+///   made of.
 /// - A heap gives no region back: the package cannot take a pool out of its lists, so
 ///   [`release_region`](ByteAllocator::release_region) answers `None`.
 ///
@@ -72,9 +72,9 @@ use crate::geometry::{
 /// assert_eq!(heap.used_bytes(), 0);
 /// # Ok::<(), allocator_core::AllocError>(())
 /// ```
-pub struct TlsfByteAllocator {
+pub struct TlsfByteAllocator<const FL: usize = 28, const SL: usize = 32> {
     /// The free blocks by size, and the pools.
-    tlsf: Tlsf<'static, u32, u32, FIRST_LEVELS, SECOND_LEVELS>,
+    tlsf: Tlsf<'static, u32, u32, FL, SL>,
     /// The regions handed over. All of them is in pools, but for trimmed ends and the table's overflows.
     regions: RegionTable,
     /// The sum of [`bytes_to_hand_out`] over the pools.
@@ -84,9 +84,28 @@ pub struct TlsfByteAllocator {
 }
 
 impl TlsfByteAllocator {
-    /// An empty heap.
+    /// An empty heap with 28 first and 32 second levels.
     #[must_use]
     pub const fn new() -> Self {
+        Self::with_levels()
+    }
+}
+
+impl<const FL: usize, const SL: usize> TlsfByteAllocator<FL, SL> {
+    /// An empty heap with the levels of its type.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use allocator_tlsf::TlsfByteAllocator;
+    ///
+    /// /// For pools of up to 64 KiB on 32 bits: 12 first and 4 second levels.
+    /// static HEAP: TlsfByteAllocator<12, 4> = TlsfByteAllocator::with_levels();
+    /// assert!(size_of_val(&HEAP) < 1024);
+    /// ```
+    #[must_use]
+    pub const fn with_levels() -> Self {
+        const { assert!(FL > 0 && FL <= 32 && SL > 0 && SL <= 32 && SL.is_power_of_two(), "levels that have no bits") };
         Self { tlsf: Tlsf::new(), regions: RegionTable::new(), total: 0, used: 0 }
     }
 
@@ -112,7 +131,7 @@ impl TlsfByteAllocator {
     }
 }
 
-impl BaseAllocator for TlsfByteAllocator {
+impl<const FL: usize, const SL: usize> BaseAllocator for TlsfByteAllocator<FL, SL> {
     unsafe fn init(&mut self, start: usize, size: usize) -> AllocResult {
         if !self.regions.is_empty() {
             return Err(AllocError::InvalidParam);
@@ -126,7 +145,7 @@ impl BaseAllocator for TlsfByteAllocator {
         // SAFETY: the caller hands the region over.
         let usable = unsafe { self.regions.insert(region, GRANULARITY, MIN_POOL)? };
         let mut rest = Some(usable);
-        while let Some((pool, region)) = rest.and_then(|rest| Some((first_pool(rest)?, rest))) {
+        while let Some((pool, region)) = rest.and_then(|rest| Some((first_pool(rest, FL)?, rest))) {
             // SAFETY: the caller hands the memory over, for as long as the allocator may use it, and the table has shown
             // that it is new.
             unsafe { self.insert_pool(pool) };
@@ -139,7 +158,7 @@ impl BaseAllocator for TlsfByteAllocator {
 // SAFETY: the package hands out payloads of the size and alignment asked for, apart from one another and from its
 // headers, inside the pools; `reallocate` keeps contents and alignment, and on failure leaves the block alone. It calls
 // nothing back, and reaches the memory through its own lists only.
-unsafe impl ByteAllocator for TlsfByteAllocator {
+unsafe impl<const FL: usize, const SL: usize> ByteAllocator for TlsfByteAllocator<FL, SL> {
     #[inline]
     fn alloc(&mut self, layout: Layout) -> AllocResult<NonNull<u8>> {
         let payload =
@@ -210,7 +229,7 @@ unsafe impl ByteAllocator for TlsfByteAllocator {
     }
 
     fn region_for(&self, layout: Layout) -> Option<Layout> {
-        let size = pool_for(layout)?.checked_add(self.regions.overhead_of_next())?;
+        let size = pool_for(layout, FL, SL)?.checked_add(self.regions.overhead_of_next())?;
         Layout::from_size_align(size, GRANULARITY).ok()
     }
 
@@ -226,7 +245,7 @@ impl Default for TlsfByteAllocator {
     }
 }
 
-impl fmt::Debug for TlsfByteAllocator {
+impl<const FL: usize, const SL: usize> fmt::Debug for TlsfByteAllocator<FL, SL> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TlsfByteAllocator")
             .field("total_bytes", &self.total)

@@ -22,33 +22,27 @@ use allocator_core::Region;
 use allocator_core::address::align_up;
 use rlsf::GRANULARITY;
 
-/// First levels: powers of two of block sizes, from one granule up.
-pub(crate) const FIRST_LEVELS: usize = 28;
-
-/// Second levels: equal steps in each power of two.
-pub(crate) const SECOND_LEVELS: usize = 32;
-
 /// The header of a live block, in bytes.
 const HEADER: usize = GRANULARITY / 2;
 
 /// The bit of a block's size, the first word of its header, that is set iff the block is live or a sentinel.
 const USED: usize = 1;
 
-/// The largest pool, in bytes: the largest that `rlsf` lists with 28 first levels, or the largest object that there can be. A
+/// The largest pool, in bytes: the largest that `rlsf` lists with `fl` first levels, or the largest object that there can be. A
 /// larger region becomes several pools side by side.
-const MAX_POOL: usize = {
-    let largest_listed = (GRANULARITY as u128) << FIRST_LEVELS;
+const fn max_pool(fl: usize) -> usize {
+    let largest_listed = (GRANULARITY as u128) << fl;
     let largest_object = isize::MAX as usize & !(GRANULARITY - 1);
     if largest_listed < largest_object as u128 { largest_listed as usize } else { largest_object }
-};
+}
 
 /// The smallest pool, in bytes: one granule to hand out, and the sentinel that ends the pool.
 pub(crate) const MIN_POOL: usize = 2 * GRANULARITY;
 
-/// The largest pool at the start of `region`, whose ends are multiples of a granule; `None` if the region is too small for
-/// any.
-pub(crate) fn first_pool(region: Region) -> Option<Region> {
-    let size = region.size().min(MAX_POOL);
+/// The largest pool at the start of `region`, whose ends are multiples of a granule, that `rlsf` lists with `fl` first levels;
+/// `None` if the region is too small for any.
+pub(crate) fn first_pool(region: Region, fl: usize) -> Option<Region> {
+    let size = region.size().min(max_pool(fl));
     if size < MIN_POOL { None } else { Region::new(region.start(), size).ok() }
 }
 
@@ -72,18 +66,18 @@ pub(crate) fn usable_bytes(layout: Layout) -> Option<usize> {
     }
 }
 
-/// The size of the smallest pool from which an empty `rlsf` surely serves a request for `layout`; `None` where none is large
-/// enough.
+/// The size of the smallest pool from which an empty `rlsf` with `fl` first and `sl` second levels surely serves a request for
+/// `layout`; `None` where none is large enough.
 ///
 /// The search looks at the lists of blocks that all fit: those of the request's size, with the most that header and padding
 /// can take, rounded up to the next of the second levels.
-pub(crate) fn pool_for(layout: Layout) -> Option<usize> {
+pub(crate) fn pool_for(layout: Layout, fl: usize, sl: usize) -> Option<usize> {
     let overhead = layout.align().max(HEADER);
     let size = in_granules(layout.size().max(1).checked_add(overhead)?)?;
-    let second_level = (1 << size.ilog2()) / SECOND_LEVELS;
+    let second_level = (1 << size.ilog2()) / sl;
     let listed = align_up(size, second_level.max(GRANULARITY))?;
     let pool = listed.checked_add(GRANULARITY)?;
-    (pool <= MAX_POOL).then_some(pool)
+    (pool <= max_pool(fl)).then_some(pool)
 }
 
 /// The bytes that the live block at `payload` takes, header and padding included.
@@ -154,10 +148,12 @@ mod tests {
     #[test]
     fn a_region_is_cut_into_pools_that_are_objects() {
         let high = usize::MAX & !(GRANULARITY - 1);
-        for (start, end) in [(GRANULARITY, high), (4096, 4096 + MIN_POOL), (high / 2, high), (4096, 4096 + MAX_POOL)] {
+        for (start, end) in
+            [(GRANULARITY, high), (4096, 4096 + MIN_POOL), (high / 2, high), (4096, 4096 + max_pool(28))]
+        {
             let mut rest = Region::between(start, end & !(GRANULARITY - 1)).ok();
             let mut pools = 0;
-            while let Some(pool) = rest.and_then(first_pool) {
+            while let Some(pool) = rest.and_then(|rest| first_pool(rest, 28)) {
                 assert!(pool.size() >= MIN_POOL && pool.size() <= isize::MAX as usize);
                 assert!(pool.size() % GRANULARITY == 0 && bytes_to_hand_out(pool) == pool.size() - GRANULARITY);
                 rest = Region::between(pool.end(), rest.unwrap().end()).ok();
@@ -169,6 +165,6 @@ mod tests {
             assert!(pools == 5 || rest.is_none_or(|rest| rest.size() < MIN_POOL));
             assert!(pools > 0);
         }
-        assert_eq!(first_pool(Region::new(4096, MIN_POOL - GRANULARITY).unwrap()), None);
+        assert_eq!(first_pool(Region::new(4096, MIN_POOL - GRANULARITY).unwrap(), 28), None);
     }
 }

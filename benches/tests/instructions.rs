@@ -61,6 +61,8 @@ fn never_more_of(slowest: usize, workload: &str, allocator: &str, most: &[(Actio
 /// Two instructions more than were counted when this was written are a change to look at.
 #[test]
 fn fast_paths_are_short() {
+    usually("bytes/lifo-64", "quick", [19, 18]);
+    usually("bytes/4-64k/300-live", "quick", [19, 18]);
     usually("bytes/lifo-64", "slab", [23, 22]);
     usually("bytes/lifo-64", "slab-fine", [25, 24]);
     usually("pages/hot-pair/4g", "radix", [28, 30]);
@@ -100,6 +102,28 @@ fn the_worst_call_after_reclaim_is_bounded_where_memory_is_short() {
             let refused = never_more(workload, allocator, &[(Action::Alloc, alloc), (Action::Free, dealloc)]);
             assert!(refused.is_none_or(|refused| refused > 0), "{workload} is not short of memory");
         }
+    }
+}
+
+/// A request whose list is empty takes up to 16 blocks, a block whose list is full makes it give up to 16 back. Where memory is
+/// short, lists give back what they have until the request is served; the refused ones of `short` had lists to look through.
+#[test]
+fn the_worst_call_of_quick_lists_is_bounded() {
+    let most = [(Action::Alloc, 6000), (Action::Free, 2600), (Action::Realloc, 6000)];
+    for workload in ["bytes/4-1024/10000-live-realloc", "bytes/4-64k/300-live-realloc"] {
+        never_more(workload, "quick", &most);
+    }
+    for workload in ["short/4-1024/512k", "short/4-1024/8m"] {
+        let refused = never_more(workload, "quick", &most[..2]);
+        assert!(refused.is_none_or(|refused| refused > 0), "{workload} is not short of memory");
+    }
+}
+
+/// Nothing of the store's grows with the number of blocks, free or live, or with the memory.
+#[test]
+fn the_worst_call_of_the_store_is_bounded() {
+    for workload in ["bytes/fixed-64/100000-live", "bytes/4-1024/100000-live", "short/4-1024/512k", "short/4-1024/8m"] {
+        never_more(workload, "dense", &[(Action::Alloc, 250), (Action::Free, 250)]);
     }
 }
 

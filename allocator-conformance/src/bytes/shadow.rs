@@ -293,7 +293,17 @@ impl<'a, A: ByteAllocator> Shadow<'a, A> {
         self.check_statistics(call)?;
         let charge = self.expected.used.checked_sub(before);
         ensure!(charge.is_some(), "{call}: used went down from {before} to {}", self.expected.used);
-        let account = self.accounts.open(1, charge.unwrap_or(0));
+        let charge = charge.unwrap_or(0);
+        // An engine that says what each block takes says it of this one.
+        if let Some(each) = self.allocator.used_by_each(layout) {
+            // SAFETY: the block was handed out just now, for this layout.
+            let used_by = unsafe { self.allocator.used_by(ptr, layout) };
+            ensure!(
+                (each, used_by) == (charge, charge),
+                "{call}: used_by_each says {each}, used_by {used_by}, while the block has raised used by {charge}"
+            );
+        }
+        let account = self.accounts.open(1, charge);
         self.insert(ptr, layout, usable, account);
         Ok(Some(ptr.as_ptr().addr()))
     }

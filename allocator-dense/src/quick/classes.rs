@@ -72,12 +72,14 @@ static COMMON_LISTS: [u8; LARGEST / GRANULE] = {
 
 impl ListIndex {
     /// The list for requests of a layout that is aligned to 16 bytes or less, and has from 1 byte to 64 KiB: those that are
-    /// most. One test.
+    /// most.
     #[inline]
     pub(crate) fn common(layout: Layout) -> Option<Self> {
-        // What is aligned to more gets a size beyond all lists, and so does what has no size.
-        let beyond = ((layout.align() - 1) & !(GRANULE - 1)) << 12;
-        let granules = (layout.size().wrapping_sub(1) | beyond) / GRANULE;
+        if layout.align() > GRANULE {
+            return None;
+        }
+        // No size is a size beyond all lists.
+        let granules = layout.size().wrapping_sub(1) / GRANULE;
         COMMON_LISTS.get(granules).map(|&list| Self(list.into()))
     }
 

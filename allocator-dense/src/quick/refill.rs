@@ -12,8 +12,10 @@ use crate::quick::classes::ListIndex;
 
 /// How many blocks are taken of the engine at once, at most, or given back.
 const MOST_AT_ONCE: usize = 16;
-/// How many bytes of blocks beyond the one that was asked for are taken at once, at most.
-const MOST_BYTES_AT_ONCE: usize = 512;
+/// How many bytes of blocks beyond the one that was asked for are taken at once, at most; and which part of the memory, so that
+/// what all lists take ahead is little of a small pool, too.
+const MOST_BYTES_AHEAD: usize = 4096;
+const PARTS_AHEAD: usize = 16_384;
 /// A list has at most one of so many parts of what all lists may have.
 const PARTS_OF_A_LIST: usize = 16;
 
@@ -26,7 +28,8 @@ impl<A: ByteAllocator> QuickFit<A> {
         let index = ListIndex::of(layout)?;
         let before = self.lists.limit(index);
         self.raise_limit(index);
-        let more = before.min(self.lists.room(index)).min(MOST_AT_ONCE - 1).min(MOST_BYTES_AT_ONCE / index.size());
+        let ahead = (self.engine.engine.total_bytes() / PARTS_AHEAD).min(MOST_BYTES_AHEAD) / index.size();
+        let more = ahead.min(before).min(self.lists.room(index)).min(MOST_AT_ONCE - 1);
         let mut out = [MaybeUninit::uninit(); MOST_AT_ONCE];
         let layout = index.layout();
         let Some((&mut first, rest)) = self.engine.take_batch(layout, &mut out[..=more]).split_first_mut() else {

@@ -40,7 +40,7 @@ fn assert_counts(heap: &TlsfByteAllocator, pool: NonNull<[u8]>, live: &[(NonNull
     assert_eq!(heap.total_bytes(), blocks.iter().map(|block| block.0).sum::<usize>());
     for &(block, layout) in live {
         // SAFETY: `live` holds live blocks.
-        let usable = unsafe { Tlsf::<u32, u32, FIRST_LEVELS, SECOND_LEVELS>::allocation_usable_size(block) };
+        let usable = unsafe { Tlsf::<u32, u32, 28, 32>::allocation_usable_size(block) };
         assert_eq!(heap.usable_size(layout), (layout.size(), usable));
     }
     // SAFETY: `live` holds live blocks.
