@@ -69,10 +69,11 @@ fn fast_paths_are_short() {
     usually("pages/hot-pair/4g", "buddy-pages", [28, 30]);
 }
 
-/// The worst `alloc` and `realloc` of the heap of the default parameters: those that add a chunk.
-const SLAB: u64 = 2600;
+/// The worst `alloc` and `realloc` of the heap of the default parameters: those that add a chunk. How long they take depends on
+/// where the pool lies, and on the C library's `memset`: a quarter more than was counted is allowed.
+const SLAB: u64 = 3200;
 /// The same with fine classes over TLSF.
-const SLAB_FINE: u64 = 3000;
+const SLAB_FINE: u64 = 3800;
 
 #[test]
 fn the_worst_call_of_the_default_heap_is_bounded() {
