@@ -11,16 +11,16 @@
 //!
 //! | you need | take | feature | because |
 //! | --- | --- | --- | --- |
-//! | a general-purpose heap, the one to begin with | [`FineSlabByteAllocator`] | `slab`, `tlsf` | O(1) for blocks of up to 64 KiB, which have no header; eight size classes for each doubling, so that little is lost to rounding |
-//! | blocks of any size, from a fixed pool, with the least time and memory | [`QuickByteAllocator`] | `dense` | O(1) where memory is not short; quick lists over the next one |
-//! | the tightest heap, a store below others | [`DenseByteAllocator`], [`SmallDenseByteAllocator`] | `dense` | O(1); no header, one bit for each 16 bytes, or 8 |
+//! | a general-purpose heap, the one to begin with | [`QuickByteAllocator`] | `dense` | O(1) where memory is not short: quick lists over the next one |
+//! | the tightest heap, real time, a store below others | [`DenseByteAllocator`], [`SmallDenseByteAllocator`] | `dense` | O(1) in the worst case; no header, one bit for each 16 bytes, or 8 |
+//! | small blocks in chunks of one size, whose pages go back one by one | [`FineSlabByteAllocator`] | `slab`, `tlsf` | O(1) for blocks of up to 64 KiB; eight size classes for each doubling |
 //! | the same with few classes | [`SlabByteAllocator`] with [`PowerOfTwoClasses`] | `slab` | seven size classes, larger blocks from a buddy allocator |
 //! | the same with documented, strict regions | [`Heap`] | `slab` | page-aligned regions, addresses instead of pointers |
 //! | an engine that many use, a global allocator | [`Locked`] | `shared` | a lock of your choice; by reference it is an engine again |
 //! | a heap that grows by itself | [`Growing`] | | takes pages from any page engine when it has run out of memory |
 //! | objects of one type, many, freed from anywhere | [`SlabCache`] | `cache` | O(1) both ways; each [`SlabBox`] outlives the handles |
 //! | blocks of whole pages | [`PageBacked`] | | makes a byte engine of any page engine; a backing for a slab heap |
-//! | real time, or the tightest packing of mixed sizes | [`TlsfByteAllocator`] | `tlsf` | O(1) in the worst case; little lost to rounding, a header for each block |
+//! | the same, by the algorithm that is known for it | [`TlsfByteAllocator`] | `tlsf` | O(1) in the worst case; little lost to rounding, a header for each block |
 //! | few, large, power-of-two blocks | [`BuddyByteAllocator`] | `buddy` | no header, natural alignment; freeing scans a list |
 //! | collections in a pool, one thread | [`AllocatorRc`] | `allocator_api` | all memory comes from the pool, which outlives what is in it |
 //! | collections in a pool, many threads | [`AllocatorArc`] | `allocator_api` | the same behind any `lock_api` mutex |

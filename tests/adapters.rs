@@ -4,9 +4,9 @@ use std::alloc::Layout;
 use std::ptr::NonNull;
 
 use allocator::{
-    AllocError, AllocResult, BaseAllocator, BuddyByteAllocator, BuddyPageAllocator, ByteAllocator, FineClasses,
-    Growing, Growth, Locked, PageAllocator, PageBacked, PowerOfTwoClasses, RadixPageAllocator, Region, SizeClasses,
-    SlabByteAllocator, TlsfByteAllocator,
+    AllocError, AllocResult, BaseAllocator, BuddyByteAllocator, BuddyPageAllocator, ByteAllocator, DenseByteAllocator,
+    FineClasses, Growing, Growth, Locked, PageAllocator, PageBacked, PowerOfTwoClasses, QuickByteAllocator, QuickFit,
+    RadixPageAllocator, Region, SizeClasses, SlabByteAllocator, TlsfByteAllocator,
 };
 use allocator_conformance::ByteOptions;
 use rand::rngs::SmallRng;
@@ -73,6 +73,24 @@ allocator_conformance::byte_conformance!(
 fn growing<A: ByteAllocator>(bytes: A) -> Growing<A, RadixPageAllocator<'static, PAGE>> {
     growing_out_of(bytes, RadixPageAllocator::new())
 }
+
+/// Quick lists over a heap that grows, and over pages.
+fn quick<A: ByteAllocator>(engine: A) -> QuickFit<A> {
+    QuickFit::with_engine(engine)
+}
+
+allocator_conformance::byte_conformance!(
+    quick_over_pages,
+    quick(page_backed(RadixPageAllocator::<64>::new())),
+    with_metadata()
+);
+allocator_conformance::byte_conformance!(quick_over_growing, quick(growing(DenseByteAllocator::new())));
+allocator_conformance::byte_conformance!(
+    quick_over_fine_slab,
+    quick(slab::<FineClasses, _>(RadixPageAllocator::<256>::new())),
+    slab_with_metadata()
+);
+allocator_conformance::byte_conformance!(growing_quick, growing(QuickByteAllocator::new()));
 
 allocator_conformance::byte_conformance!(growing_without_pages, growing(TlsfByteAllocator::new()));
 allocator_conformance::byte_conformance!(

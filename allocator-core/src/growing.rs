@@ -102,7 +102,7 @@ impl CallersRegions {
 ///
 /// | byte allocator | what becomes of its pages |
 /// | --- | --- |
-/// | one that gives regions back ([`release_region`](ByteAllocator::release_region)) | [`trim`](ByteAllocator::trim) gives those back in which nothing is live |
+/// | one that gives regions back ([`release_region`](ByteAllocator::release_region)), such as `QuickByteAllocator` | [`trim`](ByteAllocator::trim) gives those back in which nothing is live |
 /// | one that does not (`TlsfByteAllocator`, `BuddyByteAllocator`) | they stay with the heap for ever |
 ///
 /// A heap whose memory goes back to the pages chunk by chunk is `SlabByteAllocator` over

@@ -50,8 +50,9 @@ pub type QuickByteAllocator = QuickFit<DenseByteAllocator>;
 /// sixteen sizes for each doubling; and multiples of 64 bytes up to 1 KiB for each alignment from 32 bytes to 4 KiB. Everything else is the engine's.
 ///
 /// A freed block goes to the head of the list of its size, where the next request for that size finds it. To the engine, a
-/// kept block is a live one: it is not merged with free neighbours. A request whose list is empty takes several blocks of
-/// the engine at once, a block whose list is full makes the list give several back: at most 16 each time.
+/// kept block is a live one: it is not merged with free neighbours. A request whose list is empty takes a block of the engine,
+/// and some more for the list: as many as it may have, at most 15, which together have at most 4 KiB and a 16,384th of the
+/// memory. A block whose list is full makes the list give half of its blocks back, at most 16.
 ///
 /// # How much is kept
 ///
@@ -63,9 +64,9 @@ pub type QuickByteAllocator = QuickFit<DenseByteAllocator>;
 ///
 /// # When memory is short
 ///
-/// Where the engine refuses a request, the lists give back what they have, one list after another, until the engine serves it:
-/// first those whose blocks are large enough, the smallest first; then the others, the largest first. Their limits begin at 0
-/// again. A request for more than the engine and the lists have is refused at once. So after everything is freed, the largest
+/// Where the engine refuses a request, the lists give back what they have, one list after another and 16 blocks at a time, until
+/// the engine serves it: first those whose blocks are large enough, the smallest first; then the others, the largest first.
+/// The limit of such a list falls to what it has left. A request for more than the engine and the lists have is refused at once. So after everything is freed, the largest
 /// block that fitted at first fits again. Kept blocks are `available` all the while.
 ///
 /// # Invariants
@@ -89,7 +90,8 @@ pub type QuickByteAllocator = QuickFit<DenseByteAllocator>;
 /// - A block of more than 4 KiB and up to 64 KiB is rounded up by a 16th at most, so that the largest block that a pool of less
 ///   than that has may be smaller than the pool by as much.
 /// - A heap over an engine that others use keeps blocks of it: [`trim`](ByteAllocator::trim) gives them back, its end does not.
-/// - 5 KiB of lists, and a table of 4 KiB: too much for a small machine.
+/// - A request for an alignment that no memory has may empty the lists before it is refused.
+/// - 11 KiB of state over a store with the parameters of a large heap, and tables of 5.5 KiB: too much for a small machine.
 ///
 /// # Examples
 ///
@@ -169,8 +171,10 @@ impl<A> QuickFit<A> {
         &self.engine.engine
     }
 
-    /// Lets the limits of the lists be one of `parts` equal parts of the engine's memory from now on, together; 0 stands for the
-    /// default, 1. What the lists have stays until they are full, or memory is short.
+    /// Lets the limits of the lists be one of `parts` equal parts of the engine's memory, together; 0 stands for the default, 1.
+    /// Where they are more already, they become fewer little by little, as requests find lists empty; [`reclaim`](Self::reclaim)
+    /// makes all of them 0 at once. A limit counts the size that the blocks have for their users: over an engine with headers, or
+    /// one that rounds sizes up, they take more.
     ///
     /// With more parts, more of what is free is in one piece, for others who use the engine, or for `release_region`; with fewer,
     /// fewer requests go to the engine.
@@ -241,6 +245,9 @@ impl<A: ByteAllocator> QuickFit<A> {
         let new_layout = Layout::from_size_align(new_size, layout.align()).map_err(|_| AllocError::NoMemory)?;
         let old = Self::block_layout(layout)?;
         let new = Self::block_layout(new_layout)?;
+        if old == new {
+            return Ok(widen(ptr));
+        }
         let moves_well = old.size().max(new.size()) <= MOVED
             && ListIndex::of(new_layout).is_some_and(|index| !self.lists.is_empty(index) || new.size() > old.size());
         // SAFETY: passed on from the caller; to the engine, the block fits `old`.
@@ -249,10 +256,8 @@ impl<A: ByteAllocator> QuickFit<A> {
                 return Ok(block);
             }
             if ListIndex::of(layout).is_none() && ListIndex::of(new_layout).is_none() {
-                return self.engine.resize(ptr, old, new).or_else(|_| {
-                    self.reclaim(usize::MAX);
-                    self.engine.resize(ptr, old, new)
-                });
+                let resized = self.engine.resize(ptr, old, new);
+                return resized.or_else(|_| self.when_short(new.size(), |engine| engine.resize(ptr, old, new)));
             }
             realloc_by_moving(self, ptr, layout, new_size).or_else(|_| self.engine.resize_in_place(ptr, old, new))
         }
@@ -353,6 +358,8 @@ unsafe impl<A: ByteAllocator> ByteAllocator for QuickFit<A> {
     fn usable_size(&self, layout: Layout) -> (usize, usize) {
         let usable = match (ListIndex::of(layout), Self::beyond(layout)) {
             (Some(index), _) => index.size(),
+            // Up to the size of a list, so many are asked for; the engine may have more, for which it would be asked otherwise.
+            (None, Ok(beyond)) if layout.size() <= classes::LARGEST => beyond.size(),
             (None, Ok(beyond)) => self.engine.engine.usable_size(beyond).1,
             (None, Err(_)) => layout.size(),
         };

@@ -141,15 +141,14 @@ impl<const GRANULE: usize> RegionStart<GRANULE> {
             unsafe { write::<Word>(self.0 + word, 0) };
         }
         let shown = if extent == Extent::Whole { first } else { first | 1 };
-        let header = Header { size, first: shown, below: 0, above: 0, next: 0, prev: 0 };
         // SAFETY: as above; each field is a word.
         unsafe {
-            self.set_size(header.size);
-            self.set_first_or_odd(header.first);
-            self.set_below(header.below);
-            self.set_above(header.above);
-            self.set_next(header.next);
-            self.set_prev(header.prev);
+            self.set_size(size);
+            self.set_first_or_odd(shown);
+            self.set_below(0);
+            self.set_above(0);
+            self.set_next(0);
+            self.set_prev(0);
         }
         first
     }

@@ -5,7 +5,7 @@ use core::fmt;
 use core::mem::MaybeUninit;
 use core::ptr::NonNull;
 
-use allocator_core::address::{address_of, align_up, is_aligned, pointer_at, widen};
+use allocator_core::address::{address_of, pointer_at, widen};
 use allocator_core::traits::realloc_by_moving;
 use allocator_core::{AllocError, AllocResult, BaseAllocator, ByteAllocator, Region};
 
@@ -26,8 +26,6 @@ mod validate;
 pub const LARGE_FL: usize = if usize::BITS >= 64 { 40 } else { 25 };
 /// The doublings of a store for small machines: blocks of up to 512 KiB.
 const SMALL_FL: usize = 16;
-/// A piece of a region that is too large for one has at least so many bytes.
-const LEAST_PIECE: usize = 512;
 
 /// A byte allocator whose live blocks have no headers: two-level segregated fit, with one bit for each granule of memory.
 ///
@@ -76,7 +74,12 @@ const LEAST_PIECE: usize = 512;
 ///
 /// - A caller that gives a block back with another size than it has destroys the heap, as there is no header to compare with.
 /// - The bitmap takes 0.8 % of the memory at granules of 16 bytes, 1.6 % at granules of 8, and is written by `init`.
-/// - A request that no other region serves takes memory of a wholly free one; those that come after stay there.
+/// - Regions are not preferred: a request takes the smallest free block that suits, in whatever region that is. So a region that
+///   is larger than the free blocks of others stays free until it is needed, and one with a live block cannot be released.
+/// - Where more than six free blocks have about the same size, within a 16th (`SL`), [`largest_block`](Self::largest_block) is that
+///   of the one freed last, and a request for a larger one of them may be refused.
+/// - 5 KiB of lists with the parameters of a large heap. With granules of 8 bytes on 64 bits all regions lie within 2 GiB: one
+///   that does not is refused with [`InvalidParam`](AllocError::InvalidParam).
 ///
 /// # Examples
 ///
@@ -149,6 +152,9 @@ impl<const GRANULE: usize, const FL: usize, const SL: usize> DenseByteAllocator<
 where
     SecondLevel<SL>: Occupancy,
 {
+    /// A piece of a region that is too large for one has at least so many bytes: a header and a bitmap, and a granule.
+    const LEAST_PIECE: usize = if GRANULE > 256 { 2 * GRANULE } else { 512 };
+
     /// The largest region that one bitmap is made for.
     const LARGEST_REGION: usize = {
         assert!(GRANULE.is_power_of_two() && GRANULE >= 8, "a granule is a power of two, of at least 8 bytes");
@@ -156,7 +162,7 @@ where
         let most = most_granules(FL, SL).saturating_mul(GRANULE);
         let reach = FreeBlock::<GRANULE>::REACH;
         let least_of = if most < reach { most } else { reach };
-        assert!(least_of >= 2 * LEAST_PIECE, "the classes cover no region worth the name");
+        assert!(least_of >= 2 * Self::LEAST_PIECE, "the classes cover no region worth the name");
         let object = isize::MAX as usize;
         (if least_of < object { least_of } else { object }) & !(GRANULE - 1)
     };
@@ -416,7 +422,7 @@ where
         let mut rest = trimmed;
         while rest.size() > Self::LARGEST_REGION {
             // What is left for the last piece is enough for one.
-            let size = Self::LARGEST_REGION.min(rest.size() - LEAST_PIECE) & !(GRANULE - 1);
+            let size = Self::LARGEST_REGION.min(rest.size() - Self::LEAST_PIECE) & !(GRANULE - 1);
             // SAFETY: the caller hands the memory over, and it overlaps none that is here.
             unsafe { self.insert_region(Region::new(rest.start(), size)?, Extent::Piece) };
             rest = Region::between(rest.start() + size, rest.end())?;
@@ -537,10 +543,10 @@ where
         // All blocks of its class are large enough.
         let least = Class::own_and_sure::<SL>(needed / GRANULE).1.least::<SL>().checked_mul(GRANULE)?;
         let size = RegionStart::<GRANULE>::size_for(least)?;
-        if size > Self::LARGEST_REGION || !is_aligned(size, GRANULE) {
+        if size > Self::LARGEST_REGION {
             return None;
         }
-        Layout::from_size_align(align_up(size, GRANULE)?, GRANULE).ok()
+        Layout::from_size_align(size, GRANULE).ok()
     }
 }
 

@@ -1,4 +1,5 @@
-//! The conformance suite over `DenseByteAllocator`, and over `QuickFit` on every byte engine.
+//! The conformance suite over `DenseByteAllocator`, and over `QuickFit` on byte engines. Those that
+//! are adapters are in the tests of the facade.
 
 use allocator_buddy::BuddyByteAllocator;
 use allocator_dense::{DenseByteAllocator, QuickFit};
@@ -13,3 +14,7 @@ allocator_conformance::byte_conformance!(quick, QuickFit::new());
 allocator_conformance::byte_conformance!(quick_over_small, QuickFit::with_engine(DenseByteAllocator::small()));
 allocator_conformance::byte_conformance!(quick_over_tlsf, QuickFit::with_engine(TlsfByteAllocator::new()));
 allocator_conformance::byte_conformance!(quick_over_buddy, QuickFit::with_engine(BuddyByteAllocator::new()));
+allocator_conformance::byte_conformance!(
+    quick_over_granule_32,
+    QuickFit::with_engine(DenseByteAllocator::<32, 20, 4>::with_parameters())
+);

@@ -8,8 +8,8 @@ use std::io::{self, IsTerminal, Write, stderr};
 use std::time::{Duration, Instant};
 
 use allocator::{
-    AllocError, AllocResult, AllocatorRc, BuddyByteAllocator, ByteAllocator, FineSlabByteAllocator, SlabByteAllocator,
-    TlsfByteAllocator,
+    AllocError, AllocResult, AllocatorRc, BuddyByteAllocator, ByteAllocator, FineSlabByteAllocator, QuickByteAllocator,
+    SlabByteAllocator, TlsfByteAllocator,
 };
 use allocator_api2::alloc::{Allocator, Global};
 use comfy_table::{Attribute, Cell, CellAlignment, Color, LineStyle, Table, TableStyle};
@@ -28,7 +28,8 @@ const STYLE: TableStyle = {
 };
 
 /// The engines. `system` is what a program has without any of them, for the time only.
-const ENGINES: [Engine; 5] = [
+const ENGINES: [Engine; 6] = [
+    Engine::pooled::<QuickByteAllocator>("Quick"),
     Engine::pooled::<FineSlabByteAllocator>("FineSlab"),
     Engine::pooled::<SlabByteAllocator>("Slab"),
     Engine::pooled::<TlsfByteAllocator>("Tlsf"),
@@ -39,6 +40,12 @@ const ENGINES: [Engine; 5] = [
 /// An engine of the family, which can be made without memory.
 trait New: ByteAllocator + 'static {
     fn new() -> Self;
+}
+
+impl New for QuickByteAllocator {
+    fn new() -> Self {
+        Self::new()
+    }
 }
 
 impl New for FineSlabByteAllocator {
@@ -254,7 +261,7 @@ fn blocks(pool: &mut Pool, screen: &mut Screen) -> io::Result<()> {
         &[
             "The engine itself lies at the start of its pool. As buddy blocks are powers of",
             "two, the largest beside it is half of the pool; Slab takes large blocks from a",
-            "buddy engine of its own, FineSlab, the heap to begin with, from a TLSF engine.",
+            "buddy engine of its own, FineSlab from a TLSF engine. Quick is the heap to begin with.",
         ],
     )
 }

@@ -17,8 +17,10 @@ const LARGEST_FINE: usize = 2 * LARGEST_EXACT;
 const FINE_STEP: usize = 64;
 const FINE: usize = EXACT + LARGEST_EXACT / FINE_STEP;
 const PER_DOUBLING: usize = 16;
-const LARGEST: usize = 64 << 10;
-const COMMON: usize = FINE + PER_DOUBLING * (LARGEST / LARGEST_FINE).ilog2() as usize;
+/// The largest block of a list.
+pub(crate) const LARGEST: usize = 64 << 10;
+/// The lists before this one have blocks that are aligned to 16 bytes.
+pub(crate) const COMMON: usize = FINE + PER_DOUBLING * (LARGEST / LARGEST_FINE).ilog2() as usize;
 
 const LEAST_ALIGNED: usize = 32;
 const MOST_ALIGNED: usize = 4096;

@@ -51,10 +51,14 @@ impl Limits {
         }
     }
 
+    /// The list that is asked next for room that it does not use.
+    pub(crate) fn asked_next(&self) -> Option<ListIndex> {
+        self.next_active(self.next_asked).or_else(|| self.next_active(0))
+    }
+
     /// Takes half of the room that the next active list other than `index` does not use. Returns whether there is another one.
     fn take_unused(&mut self, lists: &mut QuickLists, index: ListIndex) -> bool {
-        let other = self.next_active(self.next_asked).or_else(|| self.next_active(0));
-        let Some(other) = other else { return false };
+        let Some(other) = self.asked_next() else { return false };
         self.next_asked = other.get() + 1;
         if other != index {
             self.shrink(lists, other, lists.room(other).div_ceil(2));

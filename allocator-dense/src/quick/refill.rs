@@ -26,15 +26,15 @@ impl<A: ByteAllocator> QuickFit<A> {
     #[inline(never)]
     pub(super) fn refill(&mut self, layout: Layout) -> Option<NonNull<u8>> {
         let index = ListIndex::of(layout)?;
-        let before = self.lists.limit(index);
-        self.raise_limit(index);
         let ahead = (self.engine.engine.total_bytes() / PARTS_AHEAD).min(MOST_BYTES_AHEAD) / index.size();
-        let more = ahead.min(before).min(self.lists.room(index)).min(MOST_AT_ONCE - 1);
+        // The list is empty, so there is room for as many as its limit.
+        let more = ahead.min(self.lists.limit(index)).min(MOST_AT_ONCE - 1);
         let mut out = [MaybeUninit::uninit(); MOST_AT_ONCE];
         let layout = index.layout();
         let Some((&mut first, rest)) = self.engine.take_batch(layout, &mut out[..=more]).split_first_mut() else {
             return self.alloc_short(layout, &A::alloc).ok();
         };
+        self.raise_limit(index);
         // The first ones come first when they are popped.
         for &mut block in rest.iter_mut().rev() {
             // SAFETY: the engine handed the block out just now, with the size and alignment of the list.
@@ -44,10 +44,18 @@ impl<A: ByteAllocator> QuickFit<A> {
         Some(first)
     }
 
-    /// Lets a list have more blocks, as far as it may.
+    /// Lets a list have more blocks, as far as it may. Where all lists together may have no more, another list that is full gives
+    /// some of its blocks back.
     fn raise_limit(&mut self, index: ListIndex) {
         let parts = if self.kept_part == 0 { KEPT_PART } else { self.kept_part };
         let most = self.engine.engine.total_bytes() / parts;
+        if self.limits.granted() + index.size() > most
+            && let Some(other) = self.limits.asked_next()
+            && other != index
+            && self.lists.room(other) == 0
+        {
+            self.give_back(other, MOST_AT_ONCE);
+        }
         self.limits.grow(&mut self.lists, index, most, most / PARTS_OF_A_LIST);
     }
 
@@ -61,14 +69,13 @@ impl<A: ByteAllocator> QuickFit<A> {
     #[inline(never)]
     pub(super) unsafe fn overflow(&mut self, ptr: NonNull<u8>, layout: Layout) {
         let Some(index) = ListIndex::of(layout) else { return };
-        let limit = self.lists.limit(index);
-        self.give_back(index, limit.div_ceil(2).min(MOST_AT_ONCE));
-        if limit > 1 {
-            self.limits.shrink(&mut self.lists, index, 1);
-        }
+        self.give_back(index, self.lists.limit(index).div_ceil(2).min(MOST_AT_ONCE));
         // SAFETY: passed on from the caller; the block has the size of the list, and widened, the pointer reaches all of it.
         let kept = unsafe { self.lists.push(index, widen(ptr)) };
-        if !kept {
+        if kept {
+            // Where there is room left: a list of one or two blocks stays what it is.
+            self.limits.shrink(&mut self.lists, index, 1);
+        } else {
             // SAFETY: passed on from the caller; that is the block's layout to the engine.
             unsafe { self.engine.give(ptr, index.layout()) };
         }

@@ -31,6 +31,22 @@ impl<A> Taken<A> {
     }
 }
 
+/// What several blocks take.
+trait UsedByAll: ByteAllocator {
+    /// # Safety
+    ///
+    /// As for [`used_by`](ByteAllocator::used_by) of each of the blocks.
+    unsafe fn used_by_all(&self, blocks: &[NonNull<u8>], layout: Layout) -> usize {
+        match self.used_by_each(layout) {
+            Some(each) => each * blocks.len(),
+            // SAFETY: passed on from the caller.
+            None => blocks.iter().map(|&block| unsafe { self.used_by(block, layout) }).sum(),
+        }
+    }
+}
+
+impl<A: ByteAllocator> UsedByAll for A {}
+
 impl<A: ByteAllocator> Taken<A> {
     /// Takes a block with `request`, which allocates it from the engine for `layout`.
     pub(crate) fn take(
@@ -51,10 +67,8 @@ impl<A: ByteAllocator> Taken<A> {
         out: &'o mut [MaybeUninit<NonNull<u8>>],
     ) -> &'o mut [NonNull<u8>] {
         let blocks = self.engine.alloc_batch(layout, out);
-        for &block in &*blocks {
-            // SAFETY: the engine handed the block out just now, for this layout.
-            self.bytes += unsafe { self.engine.used_by(block, layout) };
-        }
+        // SAFETY: the engine handed the blocks out just now, for this layout.
+        self.bytes += unsafe { self.engine.used_by_all(blocks, layout) };
         blocks
     }
 
@@ -79,9 +93,7 @@ impl<A: ByteAllocator> Taken<A> {
     pub(crate) unsafe fn give_batch(&mut self, blocks: &[NonNull<u8>], layout: Layout) {
         // SAFETY: passed on from the caller.
         unsafe {
-            for &block in blocks {
-                self.bytes -= self.engine.used_by(block, layout);
-            }
+            self.bytes -= self.engine.used_by_all(blocks, layout);
             self.engine.dealloc_batch(blocks, layout);
         }
     }

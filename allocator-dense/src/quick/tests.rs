@@ -288,3 +288,92 @@ fn after_a_burst_the_pages_come_back() {
     }
     assert_eq!(frames.available_pages(), free);
 }
+
+/// Blocks that come and go, however many at a time, soon come out of lists alone.
+#[test]
+fn lists_become_as_long_as_they_are_used() {
+    for depth in (1..=40).step_by(if cfg!(miri) { 13 } else { 1 }) {
+        for size in [16, 100, 1000] {
+            let mut owned = Owned::new(1 << 20);
+            let mut beyond_lists = 0;
+            for round in 0..30 {
+                let blocks: Vec<_> = (0..depth)
+                    .map(|_| {
+                        let before = owned.heap.engine.bytes();
+                        let block = owned.heap.alloc(layout(size, 1)).unwrap();
+                        beyond_lists += usize::from(round >= 20 && owned.heap.engine.bytes() != before);
+                        block
+                    })
+                    .collect();
+                for block in blocks {
+                    let before = owned.heap.engine.bytes();
+                    owned.free(&[block], size);
+                    beyond_lists += usize::from(round >= 20 && owned.heap.engine.bytes() != before);
+                }
+            }
+            assert_eq!(beyond_lists, 0, "{depth} blocks of {size}");
+        }
+    }
+}
+
+/// A part that other sizes have filled goes to the size that is used.
+#[test]
+fn lists_that_nobody_uses_any_more_shrink_for_others() {
+    let mut owned = Owned::new(1 << 20);
+    owned.heap.set_kept_part(8);
+    let mut rounds_of = |size: usize, rounds: usize| {
+        let mut beyond_lists = 0;
+        for _ in 0..rounds {
+            let before = owned.heap.engine.bytes();
+            let blocks: Vec<_> = (0..8).map(|_| owned.heap.alloc(layout(size, 1)).unwrap()).collect();
+            beyond_lists += usize::from(owned.heap.engine.bytes() > before);
+            owned.free(&blocks, size);
+        }
+        beyond_lists
+    };
+    for size in (16..=800).step_by(16) {
+        rounds_of(size, 20);
+    }
+    rounds_of(1000, 40);
+    assert_eq!(rounds_of(1000, 20), 0);
+}
+
+#[test]
+fn resizing_to_more_than_there_is_takes_nothing_from_the_lists() {
+    let mut owned = Owned::new(1 << 20);
+    let small: Vec<_> = (0..100).map(|_| owned.heap.alloc(layout(1000, 1)).unwrap()).collect();
+    let block = owned.heap.alloc(layout(100_000, 8)).unwrap();
+    let behind = owned.heap.alloc(layout(300_000, 8)).unwrap();
+    owned.free(&small, 1000);
+    let kept = owned.kept_blocks();
+    assert!(kept > 10);
+    // SAFETY: the blocks are live.
+    unsafe {
+        assert_eq!(owned.heap.realloc(block, layout(100_000, 8), 2 << 20), Err(AllocError::NoMemory));
+        assert_eq!(owned.kept_blocks(), kept);
+        owned.heap.dealloc(behind, layout(300_000, 8));
+        // A large part of what is asked for is in lists, side by side.
+        let most = owned.heap.available_bytes() - 1000;
+        assert!(most > owned.heap.engine().largest_block());
+        let block = owned.heap.realloc(block, layout(100_000, 8), most).unwrap();
+        owned.heap.dealloc(block, layout(most, 8));
+    }
+    owned.heap.validate().unwrap();
+}
+
+#[test]
+fn a_block_stays_where_it_is_within_the_size_of_its_list() {
+    let mut owned = Owned::new(256 << 10);
+    for (align, old, new) in
+        [(64, 10, 20), (64, 20, 10), (8, 0, 8), (8, 8, 0), (8, 97, 112), (4096, 1, 64), (32, 3000, 3010)]
+    {
+        let [block, other] = [(); 2].map(|()| owned.heap.alloc(layout(old, align)).unwrap());
+        // SAFETY: the blocks are live.
+        unsafe {
+            owned.heap.dealloc(other, layout(old, align));
+            assert_eq!(owned.heap.realloc(block, layout(old, align), new), Ok(block), "{old} to {new} at {align}");
+            owned.heap.dealloc(block, layout(new, align));
+        }
+        owned.heap.validate().unwrap();
+    }
+}

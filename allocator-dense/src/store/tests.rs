@@ -411,6 +411,31 @@ fn a_region_too_large_for_one_bitmap_becomes_several() {
     }
 }
 
+/// A piece has room for a block, however large granules are.
+#[test]
+fn each_piece_of_a_region_has_a_block() {
+    fn check<const GRANULE: usize, const FL: usize, const SL: usize>(size: usize, pieces: usize)
+    where
+        SecondLevel<SL>: Occupancy,
+    {
+        let mut pool = Pool::new(size + GRANULE);
+        let start = pool.start().next_multiple_of(GRANULE);
+        let mut store = DenseByteAllocator::<GRANULE, FL, SL>::with_parameters();
+        // SAFETY: nothing else uses the pool.
+        unsafe { store.init(start, size).unwrap() };
+        store.validate().unwrap();
+        assert_eq!(store.regions.iter().count(), pieces, "{GRANULE}, {FL}, {SL}");
+        let blocks = core::iter::from_fn(|| store.alloc(layout(1, 1)).ok()).count();
+        assert_eq!(store.used_bytes(), blocks * GRANULE);
+        assert!(blocks >= pieces && store.available_bytes() == 0);
+        store.validate().unwrap();
+    }
+    check::<512, 4, 1>(4096, 2);
+    check::<1024, 4, 2>(16 << 10, 2);
+    check::<4096, 8, 2>(1 << 20, 2);
+    check::<4096, 8, 2>(511 << 12, 3);
+}
+
 #[test]
 fn a_region_comes_back_only_when_nothing_in_it_is_live() {
     let mut pool = Pool::new(8 << 10);

@@ -35,16 +35,20 @@ impl From<OperationList> for Requests {
 
 /// What there is to be replayed, for the command line.
 pub(super) fn workloads(seed: u64) -> Vec<Workload> {
-    let short = SHORT.map(|(name, live, pool)| Workload {
-        name: name.to_owned(),
+    let short = SHORT.map(|short| Workload {
+        name: short.name.to_owned(),
         family: Family::Bytes,
         title: format!(
-            "{live} blocks of 4 bytes to 1 KiB, replaced, in {} KiB, which are too few; ahead of each request, memory is \
-             reclaimed by those who can",
-            pool >> 10
+            "{} blocks of 4 bytes to 1 KiB, replaced, in {} KiB, which are too few{}",
+            short.live,
+            short.pool >> 10,
+            match short.reclaiming {
+                Reclaiming::WhenShort => "",
+                Reclaiming::AheadOfRequests => "; ahead of each request, memory is reclaimed by those who can",
+            }
         ),
         sizes: String::new(),
-        live: Some(live as u64),
+        live: Some(short.live as u64),
         space_bytes: None,
         pool_bytes: None,
         threads: 1,
@@ -84,9 +88,28 @@ pub(super) enum Work {
     },
 }
 
-/// The lists in pools that are too small: their names, how many blocks they want live, and the pool.
-const SHORT: [(&str, usize, usize); 2] =
-    [("short/4-1024/512k", 1_000, 512 << 10), ("short/4-1024/8m", 16_000, 8 << 20)];
+/// A list in a pool that is too small.
+#[derive(Clone, Copy)]
+struct Short {
+    name: &'static str,
+    /// How many blocks it wants live.
+    live: usize,
+    pool: usize,
+    reclaiming: Reclaiming,
+}
+
+const SHORT: [Short; 4] = {
+    let small =
+        Short { name: "short/4-1024/512k", live: 1_000, pool: 512 << 10, reclaiming: Reclaiming::AheadOfRequests };
+    let large = Short { name: "short/4-1024/8m", live: 16_000, pool: 8 << 20, ..small };
+    let (reclaiming, small_alone) = (Reclaiming::WhenShort, "short-alone/4-1024/512k");
+    [
+        small,
+        large,
+        Short { name: small_alone, reclaiming, ..small },
+        Short { name: "short-alone/4-1024/8m", reclaiming, ..large },
+    ]
+};
 
 impl Work {
     /// The list of this name.
@@ -101,8 +124,8 @@ impl Work {
         if let Some(workload) = PageWorkload::named(name) {
             return Some(Self::Pages { requests: workload.record(&options).into(), pages: workload.pages });
         }
-        let &(_, live, pool) = SHORT.iter().find(|(short, ..)| *short == name)?;
-        let list = operations::changing(live, sizes::to_1_kib, Change::Replace, MOST, seed);
-        Some(Self::Bytes { requests: list.into(), pool, reclaiming: Reclaiming::AheadOfRequests })
+        let short = SHORT.iter().find(|short| short.name == name)?;
+        let list = operations::changing(short.live, sizes::to_1_kib, Change::Replace, MOST, seed);
+        Some(Self::Bytes { requests: list.into(), pool: short.pool, reclaiming: short.reclaiming })
     }
 }

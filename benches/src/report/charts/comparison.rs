@@ -12,10 +12,10 @@ use crate::results::{Family, Role};
 
 /// What is shown: a kind of work, and an allocator of this family that is for it.
 const LINES: [(Family, &str, &str); 7] = [
-    (Family::Bytes, "slab-fine", "blocks of bytes"),
-    (Family::Collections, "slab-fine", "collections"),
-    (Family::Latency, "slab-fine", "99th percentile of a call"),
-    (Family::Fill, "slab-fine", "memory for the same blocks"),
+    (Family::Bytes, "quick", "blocks of bytes"),
+    (Family::Collections, "quick", "collections"),
+    (Family::Latency, "quick", "99th percentile of a call"),
+    (Family::Fill, "quick", "memory for the same blocks"),
     (Family::Pages, "radix", "page frames"),
     (Family::Pages, "buddy-pages", "page frames"),
     (Family::Objects, "slab-cache-spin", "objects of one type"),
@@ -114,12 +114,12 @@ mod tests {
     use crate::report::synthetic;
     use crate::results::Results;
 
-    /// Made-up results in which `slab` is `slab-fine`.
+    /// Made-up results in which `slab` is `quick`.
     fn results() -> Results {
         let mut results = synthetic::results();
         let contenders = results.allocators.iter_mut().map(|contender| &mut contender.name);
         let names = contenders.chain(results.figures.iter_mut().map(|figure| &mut figure.allocator));
-        names.filter(|name| *name == "slab").for_each(|name| "slab-fine".clone_into(name));
+        names.filter(|name| *name == "slab").for_each(|name| "quick".clone_into(name));
         results
     }
 
@@ -130,8 +130,7 @@ mod tests {
         // Three workloads of bytes, two of pages, two of fill and one of latency have a ratio to a peer.
         assert_eq!(svg.matches("<circle").count(), 8, "{svg}");
         // Twice as fast as the best peer; half as much of the pool, which is twice the memory.
-        for text in ["blocks of bytes, slab-fine: 0.50×", "memory for the same blocks, slab-fine: 2.00×", "\n0.50×\n"]
-        {
+        for text in ["blocks of bytes, quick: 0.50×", "memory for the same blocks, quick: 2.00×", "\n0.50×\n"] {
             assert!(svg.contains(text), "{text} is missing: {svg}");
         }
         assert!(!svg.contains("objects of one type"), "nobody has a figure for them");
@@ -164,7 +163,7 @@ mod tests {
     #[test]
     fn ratios_beyond_the_ends_are_drawn_at_the_ends() {
         let mut results = results();
-        for figure in results.figures.iter_mut().filter(|figure| figure.allocator == "slab-fine") {
+        for figure in results.figures.iter_mut().filter(|figure| figure.allocator == "quick") {
             if let crate::results::Outcome::Time { ns_per_op, .. } = &mut figure.outcome {
                 ns_per_op.iter_mut().for_each(|ns| *ns *= 1e9);
             }
