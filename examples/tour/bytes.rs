@@ -261,7 +261,8 @@ fn blocks(pool: &mut Pool, screen: &mut Screen) -> io::Result<()> {
         &[
             "The engine itself lies at the start of its pool. As buddy blocks are powers of",
             "two, the largest beside it is half of the pool; Slab takes large blocks from a",
-            "buddy engine of its own, FineSlab from a TLSF engine. Quick is the heap to begin with.",
+            "buddy engine of its own, FineSlab from a TLSF engine. Quick is the heap to begin",
+            "with.",
         ],
     )
 }
