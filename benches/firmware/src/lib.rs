@@ -20,6 +20,7 @@ pub mod live;
 pub mod measure;
 pub mod mix;
 pub mod random;
+#[cfg(feature = "engine")]
 pub mod table;
 
 pub use heap::Heap;

@@ -17,7 +17,9 @@ mod bare {
     use core::panic::PanicInfo;
     use core::ptr::NonNull;
 
-    use allocator_firmware::{Heap, for_each_engine};
+    use allocator_firmware::Heap;
+    #[cfg(feature = "engine")]
+    use allocator_firmware::for_each_engine;
 
     /// No heap: what it hands out comes from nowhere.
     struct Nothing;
@@ -59,6 +61,7 @@ mod bare {
 
     #[unsafe(no_mangle)]
     extern "C" fn start() -> ! {
+        #[cfg(feature = "engine")]
         macro_rules! call {
             ($heap:ty) => {{
                 static mut HEAP: $heap = <$heap as Heap>::EMPTY;
@@ -67,7 +70,10 @@ mod bare {
             }};
         }
         call_all(&mut Nothing);
-        for_each_engine!(call);
+        #[cfg(feature = "engine")]
+        {
+            for_each_engine!(call);
+        }
         loop {}
     }
 

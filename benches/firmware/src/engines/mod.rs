@@ -1,10 +1,17 @@
 //! The heaps of this family, and those of others; each with the feature of its name.
 
-use core::ptr::NonNull;
-
+#[cfg(feature = "buddy-system")]
+pub mod buddy_system;
+#[cfg(any(feature = "embedded-llff", feature = "embedded-tlsf"))]
+pub mod embedded;
+#[cfg(feature = "rlsf")]
+pub mod few_levels;
+#[cfg(feature = "linked-list")]
+pub mod linked_list;
 #[cfg(any(feature = "small", feature = "dense", feature = "quick", feature = "tlsf", feature = "slab"))]
 pub mod ours;
-pub mod peers;
+#[cfg(feature = "talc")]
+pub mod talc_cell;
 
 /// Does something for each heap whose feature is on: `do_it!(Type);`.
 #[macro_export]
@@ -21,22 +28,16 @@ macro_rules! for_each_engine {
         #[cfg(feature = "slab")]
         $do_it!($crate::engines::ours::Slab);
         #[cfg(feature = "linked-list")]
-        $do_it!($crate::engines::peers::LinkedList);
+        $do_it!($crate::engines::linked_list::LinkedList);
         #[cfg(feature = "talc")]
-        $do_it!($crate::engines::peers::Talc);
+        $do_it!($crate::engines::talc_cell::Talc);
         #[cfg(feature = "rlsf")]
-        $do_it!($crate::engines::peers::Rlsf);
+        $do_it!($crate::engines::few_levels::Rlsf);
         #[cfg(feature = "embedded-llff")]
-        $do_it!($crate::engines::peers::EmbeddedLlff);
+        $do_it!($crate::engines::embedded::EmbeddedLlff);
         #[cfg(feature = "embedded-tlsf")]
-        $do_it!($crate::engines::peers::EmbeddedTlsf);
+        $do_it!($crate::engines::embedded::EmbeddedTlsf);
         #[cfg(feature = "buddy-system")]
-        $do_it!($crate::engines::peers::BuddySystem);
+        $do_it!($crate::engines::buddy_system::BuddySystem);
     };
-}
-
-/// The address of a pool, for heaps that take one.
-#[cfg_attr(not(feature = "all"), expect(dead_code, reason = "not every heap takes an address"))]
-fn start_of(pool: NonNull<[u8]>) -> usize {
-    pool.cast::<u8>().as_ptr().expose_provenance()
 }

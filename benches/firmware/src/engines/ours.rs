@@ -64,7 +64,7 @@ unsafe impl<A: Engine> Heap for Ours<A> {
 
     unsafe fn init(&mut self, pool: NonNull<[u8]>) -> bool {
         // SAFETY: the pool is the heap's alone.
-        unsafe { self.0.init(super::start_of(pool), pool.len()) }.is_ok()
+        unsafe { self.0.init(pool.cast::<u8>().as_ptr().expose_provenance(), pool.len()) }.is_ok()
     }
 
     fn alloc(&mut self, layout: Layout) -> Option<NonNull<u8>> {
