@@ -73,6 +73,8 @@ impl<'t> Machine<'t> {
     /// The largest live set in bytes with which 20,000 replacements run without a refusal, found by bisection; `None` where
     /// the heap cannot use a pool of this size.
     pub fn survives<H: Heap>(&mut self, seed: u32) -> Option<usize> {
+        self.start::<H>(seed)?;
+        // Without a live set a program runs, as it asks for nothing.
         let (mut runs, mut fails) = (0, self.size() / STEP + 1);
         while fails - runs > 1 {
             let middle = usize::midpoint(runs, fails);

@@ -5,30 +5,27 @@
 
 #[cfg(not(target_os = "none"))]
 fn main() {
+    use std::alloc::{Layout, alloc_zeroed, dealloc};
     use std::ptr::NonNull;
 
     use allocator_firmware::live::Block;
     use allocator_firmware::measure::Machine;
     use allocator_firmware::table;
 
-    /// Pools are aligned as static ones may be.
-    #[derive(Clone, Copy)]
-    #[repr(align(16))]
-    struct Unit {
-        _bytes: [u8; 16],
-    }
-
     for size in [16 << 10, 64 << 10] {
-        let mut memory = vec![Unit { _bytes: [0; 16] }; size / size_of::<Unit>()];
-        let start = memory.as_mut_ptr();
-        start.expose_provenance();
-        let start = NonNull::new(start).expect("a vector has an address").cast();
+        // How full a buddy heap gets depends on where its pool lies.
+        let layout = Layout::from_size_align(size, size).expect("a power of two");
+        // SAFETY: the size is not 0.
+        let start = NonNull::new(unsafe { alloc_zeroed(layout) }).expect("there is memory");
+        start.as_ptr().expose_provenance();
         let mut blocks = vec![Block::NONE; size / 8];
-        // SAFETY: the memory is the machine's alone.
+        // SAFETY: the memory is the machine's alone, until it is given back below.
         let mut machine = unsafe { Machine::new(NonNull::slice_from_raw_parts(start, size), &mut blocks) };
         let mut text = String::new();
         table::write(&mut text, &mut machine).expect("a string takes all");
         println!("{text}");
+        // SAFETY: the memory came from there, and the machine is not used any more.
+        unsafe { dealloc(start.as_ptr(), layout) };
     }
 }
 
@@ -45,7 +42,8 @@ mod bare {
 
     const POOL: usize = 16 << 10;
 
-    #[repr(align(16))]
+    /// How full a buddy heap gets depends on where its pool lies.
+    #[repr(align(16384))]
     struct Memory {
         _pool: [u8; POOL],
     }
