@@ -34,6 +34,10 @@ where
     /// large enough.
     const LOOKS: usize = 6;
 
+    /// Whether the code is to be small rather than fast: with as few classes as a store for a small machine has. What puts
+    /// blocks into lists, and takes them out, is there once then, not wherever it is needed.
+    pub(crate) const COMPACT: bool = SL <= 2;
+
     pub(crate) const EMPTY: Self =
         Self { levels: 0, bits: [<SecondLevel<SL> as Occupancy>::EMPTY; FL], heads: [[0; SL]; FL] };
 
@@ -49,6 +53,24 @@ where
     /// The block is the engine's, free, in no list, and has `size` bytes, whole granules, at most what the classes cover.
     #[inline]
     pub(crate) unsafe fn push(&mut self, block: usize, size: usize) {
+        // SAFETY: passed on from the caller.
+        unsafe { if Self::COMPACT { self.push_in_one_place(block, size) } else { self.push_inlined(block, size) } }
+    }
+
+    /// # Safety
+    ///
+    /// As for [`push`](Self::push).
+    #[inline(never)]
+    unsafe fn push_in_one_place(&mut self, block: usize, size: usize) {
+        // SAFETY: passed on from the caller.
+        unsafe { self.push_inlined(block, size) };
+    }
+
+    /// # Safety
+    ///
+    /// As for [`push`](Self::push).
+    #[inline(always)]
+    unsafe fn push_inlined(&mut self, block: usize, size: usize) {
         let class = Class::of::<SL>(size / GRANULE);
         let Some(head) = self.heads.as_flattened_mut().get_mut(class.get()) else { return };
         let next = core::mem::replace(head, block);
@@ -70,35 +92,59 @@ where
     #[inline]
     pub(crate) unsafe fn remove(&mut self, block: usize, size: usize) {
         // SAFETY: passed on from the caller.
+        unsafe { if Self::COMPACT { self.remove_in_one_place(block, size) } else { self.remove_inlined(block, size) } }
+    }
+
+    /// # Safety
+    ///
+    /// As for [`remove`](Self::remove).
+    #[inline(never)]
+    unsafe fn remove_in_one_place(&mut self, block: usize, size: usize) {
+        // SAFETY: passed on from the caller.
+        unsafe { self.remove_inlined(block, size) };
+    }
+
+    /// # Safety
+    ///
+    /// As for [`remove`](Self::remove).
+    #[inline(always)]
+    unsafe fn remove_inlined(&mut self, block: usize, size: usize) {
+        // SAFETY: passed on from the caller.
         let (next, prev) = unsafe { FreeBlock::<GRANULE>::unlink(block) };
         if prev == 0 {
             self.set_head(Class::of::<SL>(size / GRANULE), next);
         }
     }
 
-    /// Puts a block at the head of the list of its class, where `beside`, a block that became part of it, was taken from the
-    /// list that begins with `next` now.
+    /// Puts a block in the place of `beside`, a block that became part of it, where both are of the same class, and returns
+    /// whether they are. If not, the list of `beside` begins with `next` then.
     ///
     /// # Safety
     ///
     /// As for [`push`](Self::push); `beside` was the first of its list, and is out of it but for the head.
     #[inline]
-    pub(crate) unsafe fn push_in_place_of(&mut self, beside_size: usize, next: usize, block: usize, size: usize) {
+    pub(crate) unsafe fn put_in_place_of(
+        &mut self,
+        beside_size: usize,
+        next: usize,
+        block: usize,
+        size: usize,
+    ) -> bool {
         let class = Class::of::<SL>(beside_size / GRANULE);
+        if Class::of::<SL>(size / GRANULE) != class {
+            self.set_head(class, next);
+            return false;
+        }
+        self.replace_head(class, block);
         // SAFETY: passed on from the caller. A block that is larger than another one of its class has two granules or more, and
         // so have all of the class.
         unsafe {
-            if Class::of::<SL>(size / GRANULE) == class {
-                self.replace_head(class, block);
-                FreeBlock::<GRANULE>::write(block, size, next);
-                if next != 0 {
-                    FreeBlock::<GRANULE>::set_prev(next, size, block);
-                }
-            } else {
-                self.set_head(class, next);
-                self.push(block, size);
+            FreeBlock::<GRANULE>::write(block, size, next);
+            if next != 0 {
+                FreeBlock::<GRANULE>::set_prev(next, size, block);
             }
         }
+        true
     }
 
     #[inline]
@@ -172,7 +218,7 @@ where
         Some(found)
     }
 
-    /// Takes a block with room for `size` bytes, whole granules, at a multiple of `align`, more than a granule, out of its list.
+    /// Takes a block with room for `size` bytes, whole granules, at a multiple of `align`, at least a granule, out of its list.
     /// Returns the distance from its start to the first such multiple, too. O(1).
     #[cold]
     #[inline(never)]
@@ -182,11 +228,16 @@ where
         let most = size.checked_add(align - GRANULE)? / GRANULE;
         let own = Class::of::<SL>(size / GRANULE);
         let (nearly, sure) = Class::own_and_sure::<SL>(most);
-        let mut found = self.look(own, fits);
-        if found.is_none() && nearly != own {
-            found = self.look(nearly, fits);
-        }
-        let found = found.or_else(|| self.first_from(sure))?;
+        let mut class = own;
+        let found = loop {
+            if let Some(found) = self.look(class, fits) {
+                break found;
+            }
+            if class == nearly {
+                break self.first_from(sure)?;
+            }
+            class = nearly;
+        };
         // SAFETY: the block is in a list.
         unsafe { self.remove(found.block, found.size) };
         Some((found, gap(found.block)))

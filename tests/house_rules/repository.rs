@@ -26,6 +26,7 @@ pub(crate) fn crates() -> Vec<Crate> {
             crates_of_package(&folder, &name, &mut crates);
         }
     }
+    crates_of_package(&root.join("benches/firmware"), "benches/firmware", &mut crates);
     assert!(crates.len() > 10, "the members of the workspace are gone");
     crates
 }

@@ -29,10 +29,7 @@ where
             {
                 let count = ((found.size - gap) / size).min(out.len() - len).min(together);
                 // SAFETY: the block has room for at least one, and is in no list now.
-                let first = unsafe {
-                    self.keep_rest(found, gap, count * size);
-                    self.occupy(found, gap, count * size)
-                };
+                let first = unsafe { self.occupy_part(found, gap, count * size) };
                 for index in 0..count {
                     let Some(block) = pointer_at(first + index * size) else { break };
                     out[len].write(block);
