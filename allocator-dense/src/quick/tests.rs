@@ -377,3 +377,22 @@ fn a_block_stays_where_it_is_within_the_size_of_its_list() {
         owned.heap.validate().unwrap();
     }
 }
+
+#[test]
+fn a_small_block_is_not_grown_in_place_and_a_large_one_is() {
+    let mut owned = Owned::new(1 << 20);
+    let (small, large) = (layout(64, 8), layout(4096, 8));
+    let block = owned.heap.alloc(small).unwrap();
+    let used = owned.heap.used_bytes();
+    // SAFETY: the blocks are live, and fit these layouts; a refusal leaves the block as it was.
+    unsafe {
+        assert!(owned.heap.realloc_in_place(block, small, MOVED).is_err() && owned.heap.used_bytes() == used);
+        assert_eq!(owned.heap.realloc_in_place(block, small, 60), Ok(block), "the same list");
+        owned.heap.dealloc(block, small);
+        owned.heap.trim();
+        let block = owned.heap.alloc(large).unwrap();
+        assert_eq!(owned.heap.realloc_in_place(block, large, 8192), Ok(block), "there is free memory behind it");
+        owned.heap.dealloc(block, layout(8192, 8));
+    }
+    assert_eq!(owned.heap.used_bytes(), 0);
+}
