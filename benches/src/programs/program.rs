@@ -87,7 +87,7 @@ fn compare<'a>(arguments: &'a Arguments, program: &'a str) -> Result<Rounds<'a>,
     for round in 0..usize::from(arguments.rounds) {
         for turn in 0..count {
             let (heap, figures) = &mut rounds.heaps[(round + turn) % count];
-            figures.push(Trial { program, heap: *heap, size, seed: arguments.seed }.run(&command)?);
+            figures.push(Trial { program, heap, size, seed: arguments.seed }.run(&command)?);
         }
     }
     let wrong = rounds.wrong();
