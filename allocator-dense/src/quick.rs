@@ -330,10 +330,22 @@ unsafe impl<A: ByteAllocator> ByteAllocator for QuickFit<A> {
     #[inline]
     unsafe fn realloc(&mut self, ptr: NonNull<u8>, layout: Layout, new_size: usize) -> AllocResult<NonNull<u8>> {
         if let Ok(new_layout) = Layout::from_size_align(new_size, layout.align())
-            && let Some(index) = ListIndex::common(layout)
-            && ListIndex::common(new_layout) == Some(index)
+            && let Some(old) = ListIndex::common(layout)
+            && let Some(new) = ListIndex::common(new_layout)
         {
-            return Ok(widen(ptr));
+            if new == old {
+                return Ok(widen(ptr));
+            }
+            if old.size().max(new.size()) <= MOVED
+                && let Some(block) = self.lists.pop(new)
+            {
+                // SAFETY: both blocks have so many bytes, and are different ones; the old one is not used any more.
+                unsafe {
+                    ptr.copy_to_nonoverlapping(block, layout.size().min(new_size));
+                    self.dealloc(ptr, layout);
+                }
+                return Ok(block);
+            }
         }
         // SAFETY: passed on from the caller.
         unsafe { self.resize(ptr, layout, new_size) }
