@@ -351,7 +351,7 @@ unsafe impl<A: ByteAllocator> ByteAllocator for QuickFit<A> {
         unsafe { self.resize(ptr, layout, new_size) }
     }
 
-    /// Within the size of the block's list; otherwise what the engine does. A block that would grow to no more than [`MOVED`]
+    /// Within the size of the block's list; otherwise what the engine does. A block that would grow to no more than 1024
     /// bytes is not tried: behind it there is rarely anything free, and it is copied sooner.
     unsafe fn realloc_in_place(
         &mut self,
