@@ -47,7 +47,8 @@ pub type QuickByteAllocator = QuickFit<DenseByteAllocator>;
 /// ```
 ///
 /// A block of up to 64 KiB has one of a list's sizes: multiples of 16 bytes up to 2 KiB, of 64 bytes up to 4 KiB, above that
-/// sixteen sizes for each doubling; and multiples of 64 bytes up to 1 KiB for each alignment from 32 bytes to 4 KiB. Everything else is the engine's.
+/// sixteen sizes for each doubling; and multiples of 64 bytes up to 1 KiB for each alignment from 32 bytes to 4 KiB.
+/// Everything else is the engine's.
 ///
 /// A freed block goes to the head of the list of its size, where the next request for that size finds it. To the engine, a
 /// kept block is a live one: it is not merged with free neighbours. A request whose list is empty takes a block of the engine,
@@ -58,16 +59,18 @@ pub type QuickByteAllocator = QuickFit<DenseByteAllocator>;
 ///
 /// The limit of a list doubles, by at most 16 blocks, each time a request finds the list empty, and falls by one each time
 /// a block finds it full. The limits of all lists together are at most one [part](Self::set_kept_part) of the engine's memory,
-/// all of it at first, and that of a list a 16th of the part; a list that is to grow gets what others do not use. So with many
-/// blocks of many sizes, lists may keep much of what is free; it goes back when memory is short, or with
-/// [`reclaim`](Self::reclaim) and [`trim`](ByteAllocator::trim).
+/// all of it at first, and that of a list a 16th of the part; a list that is to grow gets what others do not use, and where one
+/// is full, up to 16 of its blocks go back. Batches, asked for or given back as such, change no limit. So with many blocks of
+/// many sizes, lists may keep much of what is free; it goes back when memory is short, or with [`reclaim`](Self::reclaim)
+/// and [`trim`](ByteAllocator::trim).
 ///
 /// # When memory is short
 ///
 /// Where the engine refuses a request, the lists give back what they have, one list after another and 16 blocks at a time, until
 /// the engine serves it: first those whose blocks are large enough, the smallest first; then the others, the largest first.
-/// The limit of such a list falls to what it has left. A request for more than the engine and the lists have is refused at once. So after everything is freed, the largest
-/// block that fitted at first fits again. Kept blocks are `available` all the while.
+/// The limit of such a list falls to what it has left. A request for more than the engine and the lists have is refused at
+/// once. So after everything is freed, the largest block that fitted at first fits again. Kept blocks are `available` all
+/// the while.
 ///
 /// # Invariants
 ///
