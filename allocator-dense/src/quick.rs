@@ -238,7 +238,8 @@ impl<A: ByteAllocator> QuickFit<A> {
     /// Resizes a block of one list, or of none, so that it becomes one of another, or of none.
     ///
     /// A block that grows beyond [`MOVED`] bytes stays where it is if the engine has the memory behind it. A block that becomes
-    /// smaller gives its tail back to the engine, unless it is small and its new list has a block.
+    /// smaller gives its tail back to the engine, unless its new list has a block and it has no more than [`MOVED_TO_KEPT`]
+    /// bytes.
     ///
     /// # Safety
     ///
@@ -269,6 +270,9 @@ impl<A: ByteAllocator> QuickFit<A> {
 
 /// A block of up to so many bytes is copied sooner than resized in place.
 const MOVED: usize = 1024;
+/// A block of up to so many bytes is copied sooner than resized in place where the list of the new size has one: the engine
+/// reads and writes the memory around the block, which is in no cache.
+const MOVED_TO_KEPT: usize = 10 << 10;
 
 impl<A: ByteAllocator> BaseAllocator for QuickFit<A> {
     unsafe fn init(&mut self, start: usize, size: usize) -> AllocResult {
@@ -339,7 +343,7 @@ unsafe impl<A: ByteAllocator> ByteAllocator for QuickFit<A> {
             if new == old {
                 return Ok(widen(ptr));
             }
-            if old.size().max(new.size()) <= MOVED
+            if old.size().max(new.size()) <= MOVED_TO_KEPT
                 && let Some(block) = self.lists.pop(new)
             {
                 // SAFETY: both blocks have so many bytes, and are different ones; the old one is not used any more.
