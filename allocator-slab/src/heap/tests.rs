@@ -1,4 +1,4 @@
-//! Growth, reclaim, and the table of chunks.
+//! Growth, reclaim, sizes; a random program beside a recount.
 
 extern crate std;
 
@@ -14,6 +14,9 @@ use rand::{Rng, SeedableRng};
 use super::growth::{LEAST_GROWTH, fitting};
 use super::*;
 use crate::classes::FineClasses;
+
+mod regions;
+mod table;
 
 /// A heap over memory of its own, aligned to its size.
 struct Owned {
@@ -220,131 +223,6 @@ fn a_chunk_with_a_live_slot_stays_and_the_others_go() {
     owned.free(survivors, 64);
     let whole = owned.alloc(pool).expect("one block again");
     owned.free([whole], pool);
-}
-
-#[test]
-#[cfg_attr(miri, ignore = "a random program of the table's own tests has blocks of entries, too")]
-fn more_chunks_than_the_table_has_room_for_inline() {
-    let pool = 1 << 20;
-    let mut owned = Owned::new(pool);
-    let blocks = owned.fill(64);
-    assert!(owned.heap.chunks.block_bytes() > 0, "the table needs memory of the backing");
-    assert!(owned.heap.available_bytes() <= pool / 64, "only the table is left");
-    owned.free(blocks, 64);
-    assert_eq!(owned.heap.used_bytes(), 0);
-    let whole = owned.alloc(pool).expect("the table has gone back, too");
-    assert!(owned.heap.chunks.block_bytes() == 0);
-    owned.free([whole], pool);
-}
-
-#[test]
-fn small_blocks_are_found_in_whatever_large_ones_leave() {
-    // Memory becomes free in holes of 8 KiB with live blocks between them, never in one piece.
-    const HOLE: usize = 8192;
-    let pool = if cfg!(miri) { 32 << 10 } else { 1 << 20 };
-    let mut owned = Owned::new(pool);
-    let large = owned.fill(HOLE);
-    assert_eq!(large.len(), pool / HOLE);
-    let (free, live): (Vec<_>, Vec<_>) = large.into_iter().enumerate().partition(|(index, _)| index % 2 == 0);
-    let small_per_hole = HOLE / 64;
-    let mut small = Vec::new();
-    for (_, block) in free {
-        owned.free([block], HOLE);
-        small.extend(owned.fill(64));
-    }
-    let most = pool / 2 / HOLE * small_per_hole;
-    // With so little free at a time, chunks have few slots, and each has its entry in the table.
-    assert!(small.len() > most - most / 7, "{} blocks of 64 bytes where {most} might fit", small.len());
-    assert!(owned.alloc(HOLE).is_err());
-    owned.free(small, 64);
-    owned.free(live.into_iter().map(|(_, block)| block), HOLE);
-    let whole = owned.alloc(pool).expect("one block again");
-    owned.free([whole], pool);
-}
-
-/// A backing that has nothing above 128 bytes in one piece.
-struct Crumbs(BuddyByteAllocator);
-
-impl BaseAllocator for Crumbs {
-    unsafe fn init(&mut self, start: usize, size: usize) -> AllocResult {
-        // SAFETY: passed on from the caller.
-        unsafe { self.0.init(start, size) }
-    }
-
-    unsafe fn add_memory(&mut self, start: usize, size: usize) -> AllocResult {
-        // SAFETY: passed on from the caller.
-        unsafe { self.0.add_memory(start, size) }
-    }
-}
-
-// SAFETY: the methods of the heap inside, some of whose blocks are never asked for.
-unsafe impl ByteAllocator for Crumbs {
-    fn alloc(&mut self, layout: Layout) -> AllocResult<NonNull<u8>> {
-        if layout.size() > 128 { Err(AllocError::NoMemory) } else { self.0.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&mut self, ptr: NonNull<u8>, layout: Layout) {
-        // SAFETY: passed on from the caller.
-        unsafe { self.0.dealloc(ptr, layout) };
-    }
-
-    fn total_bytes(&self) -> usize {
-        self.0.total_bytes()
-    }
-
-    fn used_bytes(&self) -> usize {
-        self.0.used_bytes()
-    }
-
-    fn available_bytes(&self) -> usize {
-        self.0.available_bytes()
-    }
-}
-
-#[test]
-fn a_block_of_entries_is_as_small_as_what_there_is() {
-    const POOL: usize = if cfg!(miri) { 16 << 10 } else { 32 << 10 };
-    let mut memory = vec![0u64; 2 * POOL / 8];
-    let start = memory.as_mut_ptr().expose_provenance().next_multiple_of(POOL);
-    let mut heap = SlabByteAllocator::<PowerOfTwoClasses, _>::with_backing(Crumbs(BuddyByteAllocator::new()));
-    // SAFETY: the memory is the heap's until it goes.
-    unsafe { heap.init(start, POOL).unwrap() };
-    let layout = Layout::from_size_align(64, 8).unwrap();
-    let blocks: Vec<_> = core::iter::from_fn(|| heap.alloc(layout).ok()).collect();
-    heap.validate().unwrap();
-    assert!(heap.chunks.block_bytes() > 0);
-    assert!(
-        heap.backing.engine.available_bytes() < 64 + 128,
-        "too little for a slot and the smallest block of entries"
-    );
-    assert!(blocks.len() > POOL / 64 * 2 / 3, "{} blocks", blocks.len());
-    for block in blocks {
-        // SAFETY: the blocks are live.
-        unsafe { heap.dealloc(block, layout) };
-    }
-    assert!(heap.alloc(Layout::from_size_align(8192, 8).unwrap()).is_err());
-    heap.validate().unwrap();
-    assert_eq!((heap.chunks.block_bytes(), heap.backing.engine.used_bytes()), (0, 0), "all of it went back");
-}
-
-#[test]
-#[cfg_attr(miri, ignore = "a random program of the table's own tests has blocks of entries that come and go, too")]
-fn the_table_shrinks_with_its_chunks_wherever_they_lie() {
-    let mut rng = SmallRng::seed_from_u64(allocator_conformance::seed());
-    let pool = 1 << 20;
-    let mut owned = Owned::new(pool);
-    for _ in 0..20 {
-        let mut blocks = owned.fill(64);
-        let before = owned.heap.chunks.block_bytes();
-        blocks.shuffle(&mut rng);
-        let stay = blocks.split_off(blocks.len() - 20);
-        owned.free(blocks, 64);
-        // More than is free: all that can be given back is.
-        assert!(owned.alloc(pool).is_err());
-        owned.heap.validate().unwrap();
-        assert!(owned.heap.chunks.iter().count() <= 20 && before > 0 && owned.heap.chunks.block_bytes() == 0);
-        owned.free(stay, 64);
-    }
 }
 
 /// Allocates, resizes and frees blocks of all classes and above, and counts everything again after each step.
@@ -767,89 +645,4 @@ fn classes_whose_slots_are_all_lent_keep_their_chunks() {
     owned.heap.trim();
     owned.heap.validate().unwrap();
     assert_eq!(owned.heap.backing().used_bytes(), 0);
-}
-
-/// A backing of one region, which it releases when nothing of it is in use.
-struct OneRegion(BuddyByteAllocator, Option<Region>);
-
-impl BaseAllocator for OneRegion {
-    unsafe fn init(&mut self, start: usize, size: usize) -> AllocResult {
-        // SAFETY: passed on from the caller.
-        unsafe { self.add_memory(start, size) }
-    }
-
-    unsafe fn add_memory(&mut self, start: usize, size: usize) -> AllocResult {
-        if self.1.is_some() {
-            return Err(AllocError::NoMemory);
-        }
-        self.1 = Some(Region::new(start, size)?);
-        // SAFETY: passed on from the caller.
-        unsafe { self.0.add_memory(start, size) }
-    }
-}
-
-// SAFETY: the methods of the heap inside, which is a new one when its region has gone.
-unsafe impl ByteAllocator for OneRegion {
-    fn alloc(&mut self, layout: Layout) -> AllocResult<NonNull<u8>> {
-        self.0.alloc(layout)
-    }
-
-    unsafe fn dealloc(&mut self, ptr: NonNull<u8>, layout: Layout) {
-        // SAFETY: passed on from the caller.
-        unsafe { self.0.dealloc(ptr, layout) };
-    }
-
-    fn total_bytes(&self) -> usize {
-        self.0.total_bytes()
-    }
-
-    fn used_bytes(&self) -> usize {
-        self.0.used_bytes()
-    }
-
-    fn available_bytes(&self) -> usize {
-        self.0.available_bytes()
-    }
-
-    fn usable_size(&self, layout: Layout) -> (usize, usize) {
-        self.0.usable_size(layout)
-    }
-
-    fn release_region(&mut self) -> Option<Region> {
-        if self.0.used_bytes() > 0 {
-            return None;
-        }
-        self.0 = BuddyByteAllocator::new();
-        self.1.take()
-    }
-}
-
-#[test]
-fn a_region_comes_back_when_nothing_in_it_is_live() {
-    let mut memory = vec![0u64; 2 * 2048];
-    let start = memory.as_mut_ptr().expose_provenance().next_multiple_of(16 << 10);
-    let region = Region::new(start, 16 << 10).unwrap();
-    let mut heap = SlabByteAllocator::<PowerOfTwoClasses, _>::with_backing(OneRegion(BuddyByteAllocator::new(), None));
-    for _ in 0..2 {
-        // SAFETY: the memory is the heap's until it comes back.
-        unsafe { heap.init(region.start(), region.size()).unwrap() };
-        let layout = Layout::from_size_align(100, 1).unwrap();
-        let blocks = [(); 9].map(|()| heap.alloc(layout).unwrap());
-        assert_eq!(heap.release_region(), None);
-        for block in blocks {
-            // SAFETY: the block is live.
-            unsafe { heap.dealloc(block, layout) };
-        }
-        assert_eq!((heap.release_region(), heap.total_bytes()), (Some(region), 0));
-        assert_eq!(
-            (heap.release_region(), heap.alloc(layout), heap.validate()),
-            (None, Err(AllocError::NoMemory), Ok(()))
-        );
-    }
-    // A region that the backing has not got through the heap stays with it.
-    let mut backing = OneRegion(BuddyByteAllocator::new(), None);
-    // SAFETY: the memory is the backing's.
-    unsafe { backing.init(region.start(), region.size()).unwrap() };
-    let mut heap = SlabByteAllocator::<PowerOfTwoClasses, _>::with_backing(backing);
-    assert_eq!((heap.release_region(), heap.total_bytes()), (None, 16 << 10));
 }
